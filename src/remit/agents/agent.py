@@ -1,0 +1,91 @@
+"""An agent: a definition, nothing more. Running it is the runtime's work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from remit.core.budget import UNLIMITED, Budget
+from remit.core.model import DEFAULT_SETTINGS, Settings
+from remit.core.remit import UNSET, Remit
+from remit.core.tools import Tool
+from remit.errors import Invalid
+from remit.ports.runtime import current
+
+
+class Agent:
+    """What an agent is: a model, instructions, tools, an answer type and a remit.
+
+    Args:
+        name: the agent's name in journal and audit.
+        model: `provider:model`, what `remit.model(...)` returned, or a model of `remit.testing`.
+        instructions: the system prompt.
+        tools: names of built-in tools and own functions (decorated or plain); None = every built-in tool
+            that the remit can reach.
+        output: the answer's type: str (default), msgspec Struct, dataclass, TypedDict, builtin or pydantic model.
+        remit: what it may do; unset = nothing but what naming the model and listing own tools implies.
+        budget: ceilings of money, tokens, calls and seconds.
+        max_turns: model turns at most; the last one forbids tools.
+        max_parallel: tool calls of one turn that run at once.
+    """
+
+    __slots__ = (
+        "budget", "instructions", "max_parallel", "max_turns", "model", "name", "output", "prepared", "remit", "settings",
+        "tools",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        model: Any = None,
+        *,
+        instructions: str = "",
+        tools: Sequence[Any] | None = (),
+        output: Any = None,
+        remit: Remit = UNSET,
+        budget: Budget = UNLIMITED,
+        settings: Settings = DEFAULT_SETTINGS,
+        max_turns: int = 10,
+        max_parallel: int = 4,
+    ) -> None:
+        if not name:
+            raise Invalid("value_invalid", "an agent needs a name")
+        if max_turns < 1 or max_parallel < 1:
+            raise Invalid("value_invalid", "max_turns and max_parallel are at least 1")
+        self.name = name
+        self.model = model
+        self.instructions = instructions
+        self.tools = None if tools is None else tuple(t if isinstance(t, str | Tool) else Tool(t) for t in tools)
+        self.output = output
+        self.remit = remit
+        self.budget = budget
+        self.settings = settings
+        self.max_turns = max_turns
+        self.max_parallel = max_parallel
+        self.prepared: Any = None
+        """what a runtime keeps between runs of this agent"""
+
+    async def run(self, task: Any, *, deps: Any = None, workspace: str = "", **options: Any) -> Any:
+        """Run to the end (or to where it waits for a person) and return the `Run`.
+
+        Args:
+            task: text, or messages.
+            deps: what `Context[Deps].deps` gives to tools.
+            workspace: the folder that paths are relative to; the current one by default.
+        """
+        return await current().run(self, task, deps=deps, workspace=workspace, **options)
+
+    def run_sync(self, task: Any, **options: Any) -> Any:
+        """`run` for code without an event loop."""
+        from remit.ports.stream import run_loop
+
+        return run_loop(self.run(task, **options))
+
+    def stream(self, task: Any, **options: Any) -> AsyncIterator[Any]:
+        """Events of the run as they happen, then the `Run` as the last item: `async for event in agent.stream(task)`."""
+        from remit.ports.stream import EventStream
+
+        return EventStream(lambda listen: current().run(self, task, listener=listen, **options))
+
+    def __repr__(self) -> str:
+        return f"Agent({self.name!r}, model={self.model!r})"

@@ -1,0 +1,333 @@
+"""Running agents: start, resume, cancel, and single model calls.
+
+    Runner.run -> Session.drive (pure loop) -> Gate.call_tool -> the tool's body
+                                            -> Gate.call_model -> a provider's adapter
+                                    |-> journal (intent, outcome)
+
+What a run touches comes from `Outside`, which the composition root (runtime.py) implements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from remit.agents.agent import Agent
+from remit.agents.driver import Ended, Session, cut_short
+from remit.agents.prepare import Prepared, agent_of, collect_tools
+from remit.agents.run import Run
+from remit.core.budget import Budget, meet_budgets
+from remit.core.effects import Done, Failed, Refused
+from remit.core.events import CancelRequested, RunDone, RunStarted
+from remit.core.ids import new_id
+from remit.core.messages import Message, as_messages
+from remit.core.model import ModelRequest, Reply
+from remit.core.remit import Remit
+from remit.core.schema import encode_foreign
+from remit.core.tools import Tool
+from remit.errors import Exhausted, Invalid, RemitError
+from remit.gate.budget import Ledger
+from remit.gate.door import Gate
+from remit.gate.scope import Scope
+from remit.guard.handles import Handles, Lease
+from remit.journal.replay import Recorded
+from remit.models.attempt import ask
+from remit.ports.clock import Clock
+from remit.ports.journal import Journal, RunLog
+from remit.ports.model import Model
+from remit.ports.runtime import current_call
+
+class Outside(Protocol):
+    """Adapters, as the runner asks for them; each is made on first use."""
+
+    def model(self, given: Any) -> Model:
+        """The model that `provider:name`, a handle or a test double stands for."""
+        ...
+
+    def named_model(self, name: str, base_url: str) -> Any:
+        """What a journal kept of a model, as something `model` takes."""
+        ...
+
+    def tool(self, name: str) -> Tool:
+        """A built-in tool; raises tool_unknown."""
+        ...
+
+    def any_tool(self, name: str) -> Tool | None:
+        """A built-in tool, or None."""
+        ...
+
+    def tool_names(self) -> tuple[str, ...]:
+        """All built-in tools."""
+        ...
+
+    def handles(self, remit: Remit, lease: Lease, now_ms: Callable[[], int], folder: str) -> Handles:
+        """The handles of one call."""
+        ...
+
+
+class Runner:
+    """Runs agents through one gate into one journal."""
+
+    clock: Clock
+    journal: Journal
+    gate: Gate
+    outside: Outside
+    ceiling: Remit
+    workspace: str
+
+    def __init__(self) -> None:
+        self._active: dict[str, asyncio.Task[Any]] = {}
+        self._cancelled: dict[str, CancelRequested] = {}
+
+    async def run(
+        self,
+        agent: Agent,
+        task: Any,
+        *,
+        deps: Any = None,
+        workspace: str = "",
+        listener: Callable[[Any, Any], None] | None = None,
+        priority: str = "normal",
+    ) -> Run:
+        """Run `agent` on `task` to its end, or to where it waits for a person; never raises for the agent's failure."""
+        prepared = self._prepare(agent)
+        folder = self._folder(workspace)
+        messages = as_messages(task)
+        text = task if isinstance(task, str) else "\n".join([m.text for m in messages])
+        call = current_call.get()
+        run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
+        started = RunStarted(
+            agent.name, text, prepared.model.name, prepared.spec, prepared.remit_data,  # type: ignore[arg-type]
+            prepared.budget_data, folder, call.scope.run_id if call is not None else "",
+        )
+        log = self.journal.create(run_id, started)
+        scope = self._scope(prepared, agent.name, log, folder, deps=deps, listener=listener, priority=priority)
+        if listener is not None:
+            listener(self.journal.read(run_id)[0], started)
+        return await self._drive(prepared, agent, scope, messages)
+
+    async def resume(
+        self,
+        run_id: str,
+        agent: Agent | None = None,
+        *,
+        deps: Any = None,
+        listener: Callable[[Any, Any], None] | None = None,
+    ) -> Run:
+        """Go on with a run after a crash, a wait or a failure: what was done is read, not done again.
+
+        Args:
+            agent: the program's own definition; without it the journalled one is used (built-in tools only).
+
+        Raises:
+            Invalid: run_unknown; usage_invalid when the run needs its program.
+            Conflict: run_active, chain_broken, nondeterminism.
+        """
+        recorded = Recorded(self.journal.read(run_id))
+        started = recorded.started
+        if recorded.done is not None and recorded.done.status == "ok":
+            return self._finished(run_id, recorded)
+        remit = Remit.from_data(started.remit)
+        if agent is None:
+            spec = started.spec
+            model = self.outside.named_model(started.model, spec.get("base_url", ""))
+            agent = agent_of(started.agent, model, spec, remit, Budget(**started.budget))
+        prepared = self._prepare(agent)
+        log = await self.journal.activate(run_id)
+        scope = self._scope(prepared, agent.name, log, started.workspace, deps=deps, listener=listener)
+        scope.recorded = recorded
+        messages = msgspec.convert(started.spec["messages"], tuple[Message, ...]) if "messages" in started.spec else ()
+        return await self._drive(prepared, agent, scope, messages or as_messages(started.task))
+
+    async def call_model(
+        self, handle: Any, request: ModelRequest, listener: Callable[[Any, Any], None] | None
+    ) -> Reply:
+        """One model call outside a loop. Inside a tool's body it belongs to the tool's run; else it is a run of its own."""
+        model = self._model(handle)
+        request = msgspec.structs.replace(request, model=model.name.partition(":")[2])
+        call = current_call.get()
+        if call is not None:
+            call.children += 1
+            outcome = await ask(
+                self.gate, f"{call.key}/model/{call.children}", model, request, call.scope, self.clock
+            )
+            return _reply_of(outcome)
+        run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
+        spec = {"messages": request.messages, "tools": [t.name for t in request.tools], "base_url": handle_url(handle)}
+        remit = self.ceiling.meet(Remit().with_implied([f"model:{model.name}"]))
+        started = RunStarted("", request.messages[-1].text[:200] if request.messages else "", model.name, spec, remit.data())
+        log = self.journal.create(run_id, started)
+        ledger = Ledger(remit.limits, started=self.clock.monotonic())
+        scope = Scope(
+            run_id, "", remit=remit, log=log, ledger=ledger, tools={}, find_tool=lambda _: None, handles=_no_handles,
+            listener=listener,
+        )
+        status, error = "failed", None
+        try:
+            reply = _reply_of(await ask(self.gate, "model", model, request, scope, self.clock))
+            status = "ok"
+            return reply
+        except RemitError as e:
+            error = e.for_user()
+            raise
+        except asyncio.CancelledError:
+            status = "cancelled"
+            raise
+        finally:
+            scope.emit(RunDone(status, None, error))
+            await log.release(status)
+
+    def cancel(self, run_id: str, by: str = "user", reason: str = "") -> bool:
+        """Stop a run of this runtime; its `run()` returns with the partial result. False = it does not run here."""
+        task = self._active.get(run_id)
+        if task is None or task.done():
+            return False
+        self._cancelled[run_id] = CancelRequested(by, reason)
+        task.cancel()
+        return True
+
+    # --- one run ---------------------------------------------------------------------------------
+
+    async def _drive(self, prepared: Prepared, agent: Agent, scope: Scope, messages: tuple[Message, ...]) -> Run:
+        session = Session(self.gate, scope, prepared.model, self.clock, agent.max_parallel)
+        self._active[scope.run_id] = asyncio.current_task()  # type: ignore[assignment]  # we are in a task
+        seconds = scope.ledger.budget.seconds
+        try:
+            if seconds is None:
+                ended = await session.drive(prepared.plan, messages)
+            else:
+                async with asyncio.timeout(seconds):
+                    ended = await session.drive(prepared.plan, messages)
+        except TimeoutError:
+            ended = Ended("exhausted", session.partial or None, _out_of_time(seconds))
+        except asyncio.CancelledError:
+            # The run ends here with what it has (docs/adr/0002-cancellation.md); the caller gets its Run.
+            scope.emit(self._cancelled.pop(scope.run_id, CancelRequested("caller")))
+            ended = Ended("cancelled", session.partial or None, Exhausted("cancelled", "the run was cancelled"))
+        except RemitError as e:
+            ended = Ended("failed", session.partial or None, e)
+        finally:
+            self._active.pop(scope.run_id, None)
+        if ended.status != "ok":
+            session.messages = cut_short(session, ended.status)
+        return await self._end(scope, session, ended)
+
+    async def _end(self, scope: Scope, session: Session, ended: Ended) -> Run:
+        run = Run(scope.run_id, ended.status, ended.output, ended.error)
+        try:
+            if ended.status != "waiting":
+                error = None if ended.error is None else ended.error.for_user()
+                scope.emit(RunDone(ended.status, _plain(ended.output), error))
+            await scope.log.release(ended.status)
+        except RemitError as e:  # the journal itself failed: the run cannot be called done
+            run.status, run.error = "failed", e
+        run.usage = scope.ledger.usage
+        run.cost_nano = scope.ledger.cost_nano
+        run.tool_calls, run.denied = scope.tool_calls, scope.denied
+        run.messages, run.waiting_for = session.messages, ended.waiting_for
+        run._read = self._events
+        return run
+
+    def _finished(self, run_id: str, recorded: Recorded) -> Run:
+        assert recorded.done is not None
+        run = Run(run_id, recorded.done.status, recorded.done.output)
+        run._read = self._events
+        for record in recorded:
+            if record.done is not None and record.done.usage is not None:
+                run.usage = run.usage + record.done.usage
+                cost = record.done.cost_nano
+                run.cost_nano = None if cost is None or run.cost_nano is None else run.cost_nano + cost
+            run.tool_calls += "/call/" in record.key
+            run.denied += record.state == "denied"
+        return run
+
+    def _events(self, run_id: str) -> list[Any]:
+        from remit.journal.chain import decode_event
+
+        return [decode_event(entry.body) for entry in self.journal.read(run_id)]
+
+    # --- what a run needs ------------------------------------------------------------------------
+
+    def _prepare(self, agent: Agent) -> Prepared:
+        prepared = agent.prepared
+        if prepared is None or prepared.owner is not self:
+            tools = collect_tools(agent, self.outside.tool, self.outside.tool_names)
+            prepared = agent.prepared = Prepared(self, agent, self._model(agent.model), tools, agent.remit)
+        return prepared  # type: ignore[no-any-return]
+
+    def _scope(
+        self,
+        prepared: Prepared,
+        name: str,
+        log: RunLog,
+        folder: str,
+        *,
+        deps: Any,
+        listener: Callable[[Any, Any], None] | None,
+        priority: str = "normal",
+    ) -> Scope:
+        remit, parent, label = prepared.remit, None, None
+        if self.ceiling.layers:
+            remit = self.ceiling.meet(remit)
+        call = current_call.get()
+        if call is not None:  # started inside a tool: a child of that run
+            remit, parent, label = call.scope.remit.meet(remit), call.scope.ledger, call.scope.label
+        ledger = Ledger(prepared.ledger_budget, started=self.clock.monotonic(), parent=parent)
+
+        def handles(scope: Scope, lease: Lease) -> Handles:
+            return self.outside.handles(scope.remit, lease, self.clock.now_ms, folder)
+
+        scope = Scope(
+            log.run_id, name, remit=remit, log=log, ledger=ledger, tools=prepared.tools,
+            find_tool=self.outside.any_tool if prepared.open_tools else _no_tool, handles=handles, deps=deps,
+            listener=listener, priority=priority,
+        )
+        if label is not None:
+            scope.label = label
+        return scope
+
+    def _model(self, given: Any) -> Model:
+        if given is None:
+            raise Invalid("model_unknown", "the agent has no model")
+        return self.outside.model(given)
+
+    def _folder(self, workspace: str) -> str:
+        return os.path.abspath(workspace or self.workspace or os.getcwd())
+
+
+def handle_url(handle: Any) -> str:
+    """The base_url that a handle names; "" for the provider's own."""
+    return str(getattr(handle, "base_url", ""))
+
+
+def _reply_of(outcome: Any) -> Reply:
+    if type(outcome) is Done:
+        reply: Reply = outcome.value
+        return reply
+    if type(outcome) is Failed:
+        raise outcome.error
+    assert type(outcome) is Refused
+    raise outcome.deny.error()
+
+
+def _plain(output: Any) -> Any:
+    """A typed answer as JSON values, for the journal."""
+    if output is None or isinstance(output, str):
+        return output
+    return msgspec.to_builtins(output, enc_hook=encode_foreign)
+
+
+def _no_tool(_: str) -> Tool | None:
+    return None
+
+
+def _no_handles(_: Scope, __: Lease) -> Any:
+    raise Invalid("usage_invalid", "a model call outside an agent has no handles")
+
+
+def _out_of_time(seconds: float | None) -> RemitError:
+    return Exhausted("deadline_exceeded", f"the run passed its {seconds:g} s" if seconds else "out of time")

@@ -1,0 +1,108 @@
+"""Effects: what passes the gate, what it needs, and how it can end.
+
+`Need` is what a grant must cover. `Allow | Deny | Ask` is what one check of the gate answers.
+`Done | Failed | Refused | Waiting` is what the gate answers to the one who asked for the effect.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from remit.core.labels import SYSTEM, Label
+from remit.errors import RemitError, error_of
+
+Tier = Literal["pure", "idempotent", "transactional", "unsafe"]
+
+# What a tool's author writes -> what happens to an interrupted effect (DESIGN 6).
+TIERS: Final[dict[str, Tier]] = {
+    "read": "pure",
+    "write": "unsafe",
+    "idempotent": "idempotent",
+    "transactional": "transactional",
+    "unsafe": "unsafe",
+}
+
+
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+def measure_arguments(name: str, arguments: Any) -> tuple[int, str]:
+    """Bytes of the canonical JSON, and SHA-256 (hex) of name and JSON; raises ValueError or TypeError for non-JSON."""
+    text = _encode(arguments)
+    return len(text), sha256(name.encode() + b"\0" + text).hexdigest()
+
+
+class Need(Struct, frozen=True, gc=False):
+    """One resource that an effect touches.
+
+    `detail` holds the parsed form that patterns are matched on: the argv for shell; (method,
+    scheme, host, port, path) for net; nothing for the other verbs, which match on `resource`.
+    """
+
+    verb: str
+    resource: str
+    detail: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.verb}:{self.resource}"
+
+
+class Deny(Struct, frozen=True, gc=False):
+    """A check's no. `why` is for the model too: no secrets, no host paths."""
+
+    code: str
+    check: str
+    """resolve | grant | flow | rate | budget | approval"""
+    why: str
+    hint: str = ""
+
+    def error(self) -> RemitError:
+        """The same as an exception, for callers that have no value to return."""
+        return error_of(self.code, self.why, self.hint)
+
+
+class Ask(Struct, frozen=True, gc=False):
+    """A check's question to a person."""
+
+    question: str
+    check: str = "flow"
+
+
+Verdict = Deny | Ask | None
+"""None = allowed."""
+
+
+class Done(Struct, frozen=True):
+    """The effect happened."""
+
+    value: Any
+    """a Reply (model) or the text of a tool"""
+    label: Label = SYSTEM
+    replayed: bool = False
+
+
+class Failed(Struct, frozen=True):
+    """The effect was tried and failed."""
+
+    error: RemitError
+    label: Label = SYSTEM
+
+
+class Refused(Struct, frozen=True):
+    """The gate said no; nothing happened."""
+
+    deny: Deny
+
+
+class Waiting(Struct, frozen=True):
+    """A person must answer `item` of the inbox first."""
+
+    item: str
+    kind: Literal["approval", "in_doubt"] = "approval"
+
+
+Outcome = Done | Failed | Refused | Waiting

@@ -1,0 +1,174 @@
+"""Journal events: one tagged struct a kind. State is a fold over them.
+
+Keys are structural (`turn/3/call/0`, `turn/3/model#1`), never a provider's call id. A new field gets a
+default; a renamed or changed one gets a new tag and an upcaster. Unknown tags fail closed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Raw, Struct
+
+from remit.core.labels import SYSTEM, Label
+from remit.core.usage import Usage
+
+
+class RunStarted(Struct, frozen=True, tag="run_started", tag_field="type", omit_defaults=True):
+    """A run begins; `spec` is all that another process needs to build the agent again."""
+
+    agent: str
+    task: str
+    model: str = ""
+    spec: dict[str, Any] = {}
+    remit: dict[str, Any] = {}
+    budget: dict[str, Any] = {}
+    workspace: str = ""
+    parent: str = ""
+    """run id of the parent"""
+
+
+class RunResumed(Struct, frozen=True, tag="run_resumed", tag_field="type", omit_defaults=True):
+    """A new activation took the run over."""
+
+    epoch: int
+
+
+class EffectIntent(Struct, frozen=True, tag="effect_intent", tag_field="type", omit_defaults=True):
+    """Written before the effect; durable before it unless the tier is pure."""
+
+    key: str
+    kind: str
+    """model | tool"""
+    name: str
+    digest: str
+    """SHA-256 (hex) of the canonical arguments"""
+    tier: str = "pure"
+    arguments: Any = None
+    """the tool's arguments; for a model call the number of messages it saw"""
+    needs: tuple[str, ...] = ()
+    label: Label = SYSTEM
+    """the context's label at that moment"""
+
+
+class EffectDone(Struct, frozen=True, tag="effect_done", tag_field="type", omit_defaults=True):
+    """The effect's result as JSON: a Reply for a model, a tool's text for a tool."""
+
+    key: str
+    result: Raw
+    label: Label = SYSTEM
+    usage: Usage | None = None
+    cost_nano: int | None = None
+    """None = unknown price, or no model call"""
+    duration_ms: int = 0
+    touched: tuple[str, ...] = ()
+    """what an own tool used through its handles, at most 64 needs"""
+
+
+class EffectFailed(Struct, frozen=True, tag="effect_failed", tag_field="type", omit_defaults=True):
+    """The effect was tried and failed."""
+
+    key: str
+    code: str
+    message: str
+    hint: str = ""
+    retryable: bool = False
+    label: Label = SYSTEM
+    duration_ms: int = 0
+
+
+class EffectDenied(Struct, frozen=True, tag="effect_denied", tag_field="type", omit_defaults=True):
+    """The gate refused: which check, and why."""
+
+    key: str
+    name: str
+    check: str
+    code: str
+    why: str
+    hint: str = ""
+    digest: str = ""
+    arguments: Any = None
+
+
+class EffectInDoubt(Struct, frozen=True, tag="effect_in_doubt", tag_field="type", omit_defaults=True):
+    """After a crash nobody can say whether the effect happened; `item` waits in the inbox."""
+
+    key: str
+    item: str
+    name: str
+    digest: str
+    arguments: Any = None
+
+
+class EffectResolved(Struct, frozen=True, tag="effect_resolved", tag_field="type", omit_defaults=True):
+    """The doubt is gone: done | not-done | retry, by a person or by the tool's reconcile()."""
+
+    key: str
+    item: str
+    resolution: str
+    by: str
+    reason: str = ""
+
+
+class WaitOpened(Struct, frozen=True, tag="wait_opened", tag_field="type", omit_defaults=True):
+    """A question to a person, bound to the digest of the arguments."""
+
+    key: str
+    item: str
+    name: str
+    digest: str
+    question: str
+    arguments: Any = None
+
+
+class WaitClosed(Struct, frozen=True, tag="wait_closed", tag_field="type", omit_defaults=True):
+    """A person's answer: approved | denied | edited (then `arguments` are the new ones). Counts once."""
+
+    key: str
+    item: str
+    decision: str
+    digest: str
+    by: str
+    reason: str = ""
+    arguments: dict[str, Any] | None = None
+
+
+class Reflected(Struct, frozen=True, tag="reflected", tag_field="type", omit_defaults=True):
+    """The loop looked at its own progress: what it saw and what it does about it."""
+
+    turn: int
+    finding: str
+    action: str
+    """none | warn | steer | stop"""
+
+
+class CancelRequested(Struct, frozen=True, tag="cancel_requested", tag_field="type", omit_defaults=True):
+    """Somebody asked the run to stop."""
+
+    by: str
+    reason: str = ""
+
+
+class RunDone(Struct, frozen=True, tag="run_done", tag_field="type", omit_defaults=True):
+    """The run ended with `status`: ok | denied | failed | cancelled | exhausted."""
+
+    status: str
+    output: Any = None
+    error: dict[str, Any] | None = None
+
+
+Event = (
+    RunStarted
+    | RunResumed
+    | EffectIntent
+    | EffectDone
+    | EffectFailed
+    | EffectDenied
+    | EffectInDoubt
+    | EffectResolved
+    | WaitOpened
+    | WaitClosed
+    | Reflected
+    | CancelRequested
+    | RunDone
+)

@@ -1,0 +1,49 @@
+"""Token counts and money. Money is integer nano-dollars, rounded once a call."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+NANO: Final = 1_000_000_000  # nano-dollars in a dollar
+
+
+class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Tokens of one or more model calls."""
+
+    input_tokens: int = 0
+    """all input tokens, cached and cache-written ones included"""
+    cached_tokens: int = 0
+    """of the input: read from the provider's cache"""
+    cache_write_tokens: int = 0
+    """of the input: written to the provider's cache"""
+    output_tokens: int = 0
+    """all output tokens, reasoning included"""
+    reasoning_tokens: int = 0
+    """of the output: reasoning"""
+    requests: int = 1
+    """how many calls these counts are the sum of"""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.requests + other.requests,
+        )
+
+
+NO_USAGE: Final = Usage(requests=0)
+
+
+def usd(nano: int | None) -> float | None:
+    """Dollars of nano-dollars; None (unknown) stays None."""
+    return None if nano is None else nano / NANO
+
+
+def nano_of(dollars: float) -> int:
+    """Nano-dollars of dollars, rounded half to even."""
+    return round(dollars * NANO)

@@ -1,0 +1,197 @@
+"""The whole error tree of remit.
+
+    RemitError                 code, hint, retryable; for_user() and for_model()
+      Invalid                  what was given is wrong: configuration, arguments, wire bytes
+      Denied                   the gate refused: no grant, a denial, an address, a label
+      Exhausted                a limit was reached: budget, rate, turns, size, deadline of a run
+      Unavailable              the outside did not answer well: network, sandbox, disk
+        ModelError             every failure of a model call, whatever the provider
+      Conflict                 two truths: a stale epoch, a replay that differs, a used approval
+      InternalError            a defect of remit itself
+
+Every code is one row of ``CODES``: its family and its default hint. A code that is not in the
+table cannot be raised, so the reference page (docs/reference/errors.md) can never be incomplete.
+Messages never hold secrets; `for_model()` also leaves out host paths and the hint for people.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+# code -> (family, default hint). The families are the class names below.
+CODES: Final[dict[str, tuple[str, str]]] = {
+    # Invalid
+    "arguments_invalid": ("Invalid", "Send arguments that fit the tool's schema."),
+    "config_invalid": ("Invalid", "Correct the named key; `remit config show --origin` prints every value."),
+    "config_untrusted": ("Invalid", "Read the file, then trust exactly it: remit config trust PATH"),
+    "grant_invalid": ("Invalid", "Write a grant as verb:pattern, for example fs.read:src/**"),
+    "message_invalid": ("Invalid", "Build messages from remit's parts: Text, ToolCall, ToolResult, ..."),
+    "model_unknown": ("Invalid", "Name a model as provider:model, for example openai:gpt-4o-mini"),
+    "output_invalid": ("Invalid", "The model never gave an answer of the asked type; simplify the type."),
+    "run_unknown": ("Invalid", "List the runs with: remit runs"),
+    "item_unknown": ("Invalid", "List what waits with: remit inbox"),
+    "schema_invalid": ("Invalid", "Annotate every parameter with a type that msgspec can decode."),
+    "tool_clash": ("Invalid", "Give one of the two tools another name."),
+    "tool_unknown": ("Invalid", "Use one of the tools that are listed."),
+    "usage_invalid": ("Invalid", "See: remit --help"),
+    "value_invalid": ("Invalid", "Correct the value."),
+    # Denied
+    "address_denied": ("Denied", "Private addresses need a grant that names the literal address."),
+    "approval_refused": ("Denied", "A person refused this call; do something else."),
+    "argument_denied": ("Denied", "Give one program and plain arguments; there is no shell."),
+    "denied_by_rule": ("Denied", "A denial covers this; denials beat grants."),
+    "flow_denied": ("Denied", "Untrusted data may not reach this sink."),
+    "not_granted": ("Denied", "Grant it with --allow GRANT or Remit.allow(GRANT)."),
+    "path_denied": ("Denied", "Use a path beneath the workspace, without .. and without links."),
+    "remit_expired": ("Denied", "The remit has expired; start a run with a new one."),
+    "revoked": ("Denied", "The call has returned; its handles no longer work."),
+    # Exhausted
+    "budget_exceeded": ("Exhausted", "Raise the budget, or ask for less."),
+    "budget_unpriced": ("Exhausted", "The model has no known price; use a token budget instead of money."),
+    "cancelled": ("Exhausted", "Somebody stopped it; `remit run --resume RUN` goes on where that is possible."),
+    "deadline_exceeded": ("Exhausted", "Give more time, or ask for less."),
+    "output_too_large": ("Exhausted", "Ask for a smaller part."),
+    "queue_full": ("Exhausted", "Too many calls wait for this limit; try later."),
+    "tool_timeout": ("Exhausted", "The tool passed its deadline; ask for less or raise timeout_s."),
+    "turns_exceeded": ("Exhausted", "Raise max_turns, or split the task."),
+    "stuck": ("Exhausted", "The same call was repeated without a new result; change the instructions."),
+    # Unavailable
+    "disk_failed": ("Unavailable", "Free disk space or repair the state folder, then resume the run."),
+    "network_failed": ("Unavailable", "Check the address and that the server runs."),
+    "sandbox_missing": ("Unavailable", "Install bubblewrap: apt-get install -y bubblewrap"),
+    "sandbox_failed": ("Unavailable", "Run `remit doctor`: it tries the sandbox and says what is missing."),
+    "program_missing": ("Unavailable", "Install the program, or use another tool."),
+    "tool_failed": ("Unavailable", "The tool's own code failed; see the message."),
+    "extra_missing": ("Unavailable", "Install the named extra."),
+    # ModelError
+    "model_auth": ("ModelError", "The provider refused the key; check the key's environment variable."),
+    "model_bad_request": ("ModelError", "The provider refused the request; see its message."),
+    "model_not_found": ("ModelError", "The provider does not know this model; check the name and base_url."),
+    "model_rate_limited": ("ModelError", "The provider limits the rate; try later."),
+    "model_overloaded": ("ModelError", "The provider is overloaded; try later."),
+    "model_server_error": ("ModelError", "The provider failed; try later."),
+    "model_timeout": ("ModelError", "The provider did not answer in time; try later or raise the deadline."),
+    "model_connection": ("ModelError", "Check base_url and that the server runs."),
+    "model_bad_reply": ("ModelError", "The provider's reply is not what its protocol says."),
+    "model_stream_cut": ("ModelError", "The provider's stream ended early; try again."),
+    "model_script": ("ModelError", "The scripted model got a request that its script does not expect."),
+    # Conflict
+    "approval_used": ("Conflict", "An approval counts once; ask again."),
+    "chain_broken": ("Conflict", "The journal was altered; keep the file and restore a backup."),
+    "nondeterminism": ("Conflict", "The code changed between crash and resume; resume with the old code."),
+    "run_active": ("Conflict", "The run is active elsewhere, or it has ended."),
+    "stale_epoch": ("Conflict", "Another process has taken this run over; this one stops."),
+    # InternalError
+    "internal": ("InternalError", "This is a defect of remit; please report it with the run id."),
+    "journal_format": ("InternalError", "The journal was written by a newer remit; upgrade."),
+}
+
+
+class RemitError(Exception):
+    """Root of all errors. `code` is stable, `hint` says what to do, `retryable` whether again may help."""
+
+    family = "RemitError"
+    retryable_default = False
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        retryable: bool | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        family, default_hint = CODES[code]
+        if family != self.family:
+            raise AssertionError(f"code {code} belongs to {family}, not {self.family}")
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint or default_hint
+        self.retryable = self.retryable_default if retryable is None else retryable
+        self.details = details or {}
+
+    def for_user(self) -> dict[str, Any]:
+        """`{code, message, hint, retryable}` for people and for `--json`."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "retryable": self.retryable}
+
+    def for_model(self) -> str:
+        """One line for a model: code and message."""
+        return f"error {self.code}: {self.message}"
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class Invalid(RemitError):
+    """What was given is wrong."""
+
+    family = "Invalid"
+
+
+class Denied(RemitError):
+    """The gate refused."""
+
+    family = "Denied"
+
+
+class Exhausted(RemitError):
+    """A limit was reached."""
+
+    family = "Exhausted"
+
+
+class Unavailable(RemitError):
+    """The outside did not answer well."""
+
+    family = "Unavailable"
+
+
+class ModelError(Unavailable):
+    """A model call failed; `status` is the HTTP status (0 where there was none), `retry_after_s` the wait asked for."""
+
+    family = "ModelError"
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        retryable: bool | None = None,
+        status: int = 0,
+        retry_after_s: float | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, message, hint=hint, retryable=retryable, details=details)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class Conflict(RemitError):
+    """Two truths that cannot both hold."""
+
+    family = "Conflict"
+
+
+class NonDeterminism(Conflict):
+    """A replayed run asked for another effect than the journal holds; the message shows both sides."""
+
+
+class InternalError(RemitError):
+    """A defect of remit."""
+
+    family = "InternalError"
+
+
+def error_of(code: str, message: str, hint: str = "", retryable: bool | None = None) -> RemitError:
+    """The error object of a journalled `code` (unknown codes become `internal`)."""
+    family = CODES.get(code, ("InternalError", ""))[0]
+    kind = _FAMILIES[family]
+    return kind(code if code in CODES else "internal", message, hint=hint, retryable=retryable)
+
+
+_FAMILIES: Final[dict[str, type[RemitError]]] = {
+    kind.family: kind for kind in (Invalid, Denied, Exhausted, Unavailable, ModelError, Conflict, InternalError)
+}

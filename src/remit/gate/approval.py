@@ -1,0 +1,77 @@
+"""Block 6, approval: a person answers, once, for exactly these arguments.
+
+The question and the answer are journalled. An answer counts for the digest it was given for; an
+edit changes the arguments, and the call goes back to block 1 with them. Without anybody to ask,
+the call stays waiting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from remit.core.effects import Ask, Deny, Waiting, measure_arguments
+from remit.core.events import EffectInDoubt, WaitClosed, WaitOpened
+from remit.core.ids import new_id
+from remit.ports.approver import Approver
+from remit.ports.clock import Clock
+from remit.ports.journal import InboxRow
+
+if TYPE_CHECKING:
+    from remit.gate.resolve import Action
+    from remit.gate.scope import Scope
+
+
+class Edited(Exception):  # noqa: N818  # not an error: control flow back to block 1
+    """The person changed the arguments; perform the call again with `answer.arguments`."""
+
+    def __init__(self, answer: WaitClosed) -> None:
+        super().__init__("edited")
+        self.answer = answer
+
+
+async def settle(
+    ask: Ask, action: Action, scope: Scope, *, answer: WaitClosed | None, approver: Approver | None, clock: Clock
+) -> Deny | Waiting | None:
+    """None = approved. `answer` is what the journal already holds for this key."""
+    if answer is not None and answer.digest == action.digest:
+        return _verdict(answer)
+    recorded = scope.recorded.get(action.key) if scope.recorded is not None else None
+    if recorded is not None and recorded.state == "waiting" and answer is None and recorded.digest == action.digest:
+        row = _row(recorded.item, action, scope, ask, clock.now_ms())
+    else:
+        row = _row(new_id("ask", clock.now_ms(), clock.random_bits(80)), action, scope, ask, clock.now_ms())
+        scope.emit(WaitOpened(action.key, row.id, action.name, action.digest, ask.question, action.arguments))
+    if approver is None:
+        return Waiting(row.id)
+    await scope.log.flush()
+    given = await approver.ask(row)
+    if given is None:
+        return Waiting(row.id)
+    edited = given.decision == "edited" and given.arguments is not None
+    digest = measure_arguments(action.name, given.arguments)[1] if edited else action.digest
+    closed = WaitClosed(action.key, row.id, given.decision, digest, given.by, given.reason, given.arguments)
+    scope.emit(closed)
+    if edited:
+        raise Edited(closed)
+    return _verdict(closed)
+
+
+def _verdict(answer: WaitClosed) -> Deny | None:
+    if answer.decision in ("approved", "edited"):
+        return None
+    return Deny("approval_refused", "approval", f"a person refused this call: {answer.reason or 'no reason given'}")
+
+
+def _row(item: str, action: Action, scope: Scope, ask: Ask, now_ms: int) -> InboxRow:
+    return InboxRow(
+        item, "approval", scope.run_id, action.name, action.arguments, action.key, action.digest, ask.question, now_ms
+    )
+
+
+def open_doubt(action: Action, scope: Scope, record: Any, clock: Clock) -> Waiting:
+    """Put an interrupted effect into the inbox (once), and wait."""
+    item = record.item
+    if not item:
+        item = new_id("doubt", clock.now_ms(), clock.random_bits(80))
+        scope.emit(EffectInDoubt(action.key, item, action.name, action.digest, action.arguments))
+    return Waiting(item, "in_doubt")

@@ -1,0 +1,138 @@
+"""Block 5, budget: reserve the worst case before an effect, settle what it really took.
+
+A child's ledger draws on its parent's, so branches that run side by side share one ceiling. The
+worst case of a model call is every byte pair of its input as a token plus all allowed output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from remit.core.budget import Budget
+from remit.core.effects import Deny
+from remit.core.usage import NO_USAGE, Usage, usd
+
+# Source: no published byte-pair vocabulary averages below two bytes a token on text.
+BYTES_PER_TOKEN = 2
+DEFAULT_MAX_OUTPUT = 4096  # tokens; set on a call that names no maximum while a budget holds
+
+Pricer = Callable[[str, Usage], int | None]
+
+
+class Reservation:
+    """What one effect may take at most."""
+
+    __slots__ = ("input_tokens", "nano", "output_tokens")
+
+    def __init__(self, nano: int, input_tokens: int, output_tokens: int) -> None:
+        self.nano = nano
+        self.input_tokens = input_tokens
+        self.output_tokens = output_tokens
+
+
+class Ledger:
+    """What a run has used, what it has reserved, and its ceilings."""
+
+    __slots__ = (
+        "budget",
+        "deadline",
+        "limited",
+        "model_calls",
+        "nano",
+        "parent",
+        "reserved",
+        "tool_calls",
+        "unpriced",
+        "usage",
+    )
+
+    def __init__(self, budget: Budget, *, started: float, parent: Ledger | None = None) -> None:
+        self.budget = budget
+        self.parent = parent
+        self.deadline = None if budget.seconds is None else started + budget.seconds
+        names = ("usd", "tokens", "input_tokens", "output_tokens", "model_calls", "tool_calls")
+        self.limited = any(getattr(budget, n) is not None for n in names) or (parent is not None and parent.limited)
+        self.nano = 0
+        self.usage = NO_USAGE
+        self.model_calls = 0
+        self.tool_calls = 0
+        self.unpriced = 0
+        self.reserved: list[Reservation] = []
+
+    @property
+    def cost_nano(self) -> int | None:
+        """Money so far; None when a call had no known price."""
+        return None if self.unpriced else self.nano
+
+    def settle(self, held: Reservation | None, usage: Usage | None, nano: int | None) -> None:
+        """Replace a reservation by what was really used (`usage` None = nothing)."""
+        ledger: Ledger | None = self
+        while ledger is not None:
+            if held is not None and held in ledger.reserved:
+                ledger.reserved.remove(held)
+            if usage is not None:
+                ledger.usage = ledger.usage + usage
+                ledger.nano += nano or 0
+                ledger.unpriced += nano is None
+            ledger = ledger.parent
+
+
+def check_model(ledger: Ledger, model: str, request_bytes: int, max_output: int, price: Pricer) -> Deny | Reservation:
+    """Reserve a model call in the ledger and all its parents, or say which ceiling it would pass."""
+    worst = Usage(input_tokens=request_bytes // BYTES_PER_TOKEN, output_tokens=max_output)
+    nano = price(model, worst)
+    chain = _chain(ledger)
+    for each in chain:
+        if each.budget.usd is not None and nano is None:
+            return Deny("budget_unpriced", "budget", f"{model} has no known price, and a money budget holds")
+        problem = _over(each, worst, nano or 0)
+        if problem:
+            return Deny("budget_exceeded", "budget", problem)
+    held = Reservation(nano or 0, worst.input_tokens, worst.output_tokens)
+    for each in chain:
+        each.model_calls += 1
+        each.reserved.append(held)
+    return held
+
+
+def check_tool(ledger: Ledger) -> Deny | None:
+    """Count a tool call, or say that the ceiling of calls is reached."""
+    chain = _chain(ledger)
+    for each in chain:
+        limit = each.budget.tool_calls
+        if limit is not None and each.tool_calls >= limit:
+            return Deny("budget_exceeded", "budget", f"all {limit} tool calls are used")
+    for each in chain:
+        each.tool_calls += 1
+    return None
+
+
+def _chain(ledger: Ledger) -> list[Ledger]:
+    found, each = [], ledger
+    while each is not None:
+        found.append(each)
+        each = each.parent  # type: ignore[assignment]  # the loop ends at the root's None
+    return found
+
+
+def _over(ledger: Ledger, worst: Usage, nano: int) -> str:
+    """The first ceiling that the call could pass, as a sentence; "" = none."""
+    budget, used = ledger.budget, ledger.usage
+    held_in = sum(r.input_tokens for r in ledger.reserved)
+    held_out = sum(r.output_tokens for r in ledger.reserved)
+    total_in = used.input_tokens + held_in + worst.input_tokens
+    total_out = used.output_tokens + held_out + worst.output_tokens
+    if budget.model_calls is not None and ledger.model_calls >= budget.model_calls:
+        return f"all {budget.model_calls} model calls are used"
+    if budget.nano is not None:
+        total = ledger.nano + sum(r.nano for r in ledger.reserved) + nano
+        if total > budget.nano:
+            return f"this call could bring the cost to ${usd(total):.6f}; the budget is ${budget.usd:.6f}"
+    for limit, total, what in (
+        (budget.input_tokens, total_in, "input tokens"),
+        (budget.output_tokens, total_out, "output tokens"),
+        (budget.tokens, total_in + total_out, "tokens"),
+    ):
+        if limit is not None and total > limit:
+            return f"this call could bring the {what} to {total}; the budget is {limit}"
+    return ""

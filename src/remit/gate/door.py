@@ -1,0 +1,268 @@
+"""The door. `Gate.perform` is the nine blocks, in order; nothing else in remit makes an effect.
+
+    1 resolve  2 grant  3 flow  4 rate  5 budget  6 approval  7 intent  8 effect  9 outcome
+
+Invariants: no effect without a passed block 2; the intent of an effect that is not pure is durable
+before block 8; whatever happens, exactly one outcome is journalled, reservations are settled and
+handles revoked. On replay the journal answers instead of blocks 2 to 9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from remit.core.effects import Deny, Done, Failed, Need, Outcome, Refused, Waiting
+from remit.core.events import EffectDenied, EffectDone, EffectFailed, EffectInDoubt, EffectIntent, WaitClosed
+from remit.core.ids import new_id
+from remit.core.messages import ToolCall
+from remit.core.model import ModelRequest, Reply, StreamEnd
+from remit.core.needs import net
+from remit.errors import Conflict, Denied, Exhausted, ModelError, RemitError, Unavailable
+from remit.gate import approval, budget, flow, grant, replay
+from remit.gate.outcome import as_text, label_of
+from remit.gate.rate import Rates
+from remit.gate.resolve import Action, model_action, tool_action
+from remit.gate.scope import Scope
+from remit.guard.handles import Lease
+from remit.ports.approver import Approver
+from remit.ports.clock import Clock
+from remit.ports.model import Model
+from remit.ports.runtime import Call, current_call
+from remit.ports.tool import Context
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Gate:
+    """One gate a runtime. It holds no state of a run; that is the scope's."""
+
+    def __init__(self, *, clock: Clock, rates: Rates, price: budget.Pricer, approver: Approver | None = None) -> None:
+        self._clock = clock
+        self._rates = rates
+        self._price = price
+        self.approver = approver
+
+    async def call_tool(self, key: str, call: ToolCall, scope: Scope) -> Outcome:
+        """Perform a tool call; a person's edit sends it through every block again."""
+        answer: WaitClosed | None = None
+        record = scope.recorded.get(key) if scope.recorded is not None else None
+        if record is not None and record.answer is not None:
+            answer = record.answer
+            if answer.decision == "edited" and answer.arguments is not None:
+                call = msgspec.structs.replace(call, arguments=answer.arguments, invalid="")
+        while True:
+            action = tool_action(key, call, scope)  # ---------------------------------- 1 resolve
+            if isinstance(action, Deny):
+                return self._refuse(action, key, call.name, scope, arguments=call.arguments)
+            try:
+                return await self.perform(action, scope, answer)
+            except approval.Edited as edit:
+                answer = edit.answer
+                call = msgspec.structs.replace(call, arguments=answer.arguments, invalid="")
+
+    async def call_model(self, key: str, model: Model, request: ModelRequest, scope: Scope) -> Outcome:
+        """Perform one attempt of a model call."""
+        if scope.ledger.limited and request.settings.max_tokens is None:
+            # A ceiling can only be kept when the reply has one.
+            settings = msgspec.structs.replace(request.settings, max_tokens=budget.DEFAULT_MAX_OUTPUT)
+            request = msgspec.structs.replace(request, settings=settings)
+        return await self.perform(model_action(key, model, request), scope)  # --------- 1 resolve
+
+    async def perform(self, action: Action, scope: Scope, answer: WaitClosed | None = None) -> Outcome:
+        """The nine blocks for a resolved action."""
+        approved = False
+        if scope.recorded is not None:
+            recorded = await replay.answer(action, scope, self._lend, self._clock)
+            if isinstance(recorded, Done | Failed | Refused | Waiting):
+                return recorded
+            approved = recorded
+        deny = self._granted(action, scope)  # ----------------------------------------- 2 grant
+        if deny is not None:
+            return self._refuse(deny, action.key, action.name, scope, action)
+        ask = None  # ------------------------------------------------------------------ 3 flow
+        if action.tool is not None:
+            tool = action.tool
+            ask = flow.check_tool(
+                scope.label, tool.name, own=not tool.builtin, effect=tool.effect, needs=action.needs
+            )
+        limit = ""  # ------------------------------------------------------------------ 4 rate
+        if not self._rates.idle:
+            limit = f"{action.kind}:{action.name}"
+            deny = await self._rates.acquire(limit, scope.priority)
+            if deny is not None:
+                return self._refuse(deny, action.key, action.name, scope, action)
+        held: budget.Reservation | None = None
+        try:
+            reserved = self._reserve(action, scope)  # --------------------------------- 5 budget
+            if isinstance(reserved, Deny):
+                return self._refuse(reserved, action.key, action.name, scope, action)
+            held = reserved
+            if ask is not None and not approved:  # ------------------------------------ 6 approval
+                verdict = await approval.settle(
+                    ask, action, scope, answer=answer, approver=self.approver, clock=self._clock
+                )
+                if isinstance(verdict, Waiting):
+                    return verdict
+                if verdict is not None:
+                    return self._refuse(verdict, action.key, action.name, scope, action)
+            scope.emit(  # ------------------------------------------------------------- 7 intent
+                EffectIntent(
+                    action.key, action.kind, action.name, action.digest, action.tier, action.arguments,
+                    tuple([str(n) for n in action.needs]) if action.tool is not None else (), scope.label,
+                )
+            )
+            if action.tier != "pure":
+                await scope.log.flush()
+            return await self._effect(action, scope)  # -------------------------------- 8 effect, 9 outcome
+        finally:
+            if held is not None:
+                scope.ledger.settle(held, None, None)
+            if limit:
+                self._rates.release(limit)
+
+    def _granted(self, action: Action, scope: Scope) -> Deny | None:
+        now_ms = self._clock.now_ms()
+        deny = grant.check(scope.remit, action.needs, now_ms)
+        if deny is None and action.tool is not None and action.tool.builtin:
+            deny = grant.check_denials(scope.remit, Need("tool", action.name), now_ms)
+        if deny is None and action.model is not None and action.model.url:
+            # Naming a model grants its own address; only a denial can stand against that.
+            deny = grant.check_denials(scope.remit, net("POST", action.model.url), now_ms)
+        return deny
+
+    def _reserve(self, action: Action, scope: Scope) -> budget.Reservation | Deny | None:
+        ledger = scope.ledger
+        if ledger.deadline is not None and self._clock.monotonic() >= ledger.deadline:
+            return Deny("deadline_exceeded", "budget", "the run's time is used up")
+        if action.request is None:
+            return budget.check_tool(ledger)
+        if not ledger.limited:
+            ledger.model_calls += 1
+            return None
+        maximum = action.request.settings.max_tokens or budget.DEFAULT_MAX_OUTPUT
+        return budget.check_model(ledger, action.name, action.size, maximum, self._price)
+
+    async def _effect(self, action: Action, scope: Scope) -> Outcome:
+        started = self._clock.monotonic()
+        try:
+            if action.tool is not None:
+                return await self._run_tool(action, scope, started)
+            reply = await _ask_model(action, scope)
+            text = encode_reply(reply)
+        except asyncio.CancelledError:
+            self._interrupted(action, scope, started)
+            raise
+        except RemitError as e:
+            return self._failed(e, action, scope, started)
+        usage, nano = reply.usage, self._price(action.name, reply.usage)
+        scope.ledger.settle(None, usage, nano)
+        scope.emit(
+            EffectDone(
+                action.key, msgspec.Raw(text), scope.label, usage, nano, self._since(started)
+            )
+        )
+        return Done(reply, scope.label)
+
+    async def _run_tool(self, action: Action, scope: Scope, started: float) -> Outcome:
+        tool = action.tool
+        assert tool is not None
+        signature = tool.signature
+        lease = Lease(action.needs, builtin=tool.builtin, tainted=scope.label.untrusted, timeout_s=tool.timeout_s)
+        values = action.values
+        if signature.context:
+            values = {**values, signature.context: self._lend(action, scope, lease)}
+        token = current_call.set(Call(scope, action.key))
+        try:
+            async with asyncio.timeout(tool.timeout_s):
+                if signature.is_async:
+                    value = await tool.fn(**values)
+                else:
+                    value = await asyncio.to_thread(tool.fn, **values)
+        except TimeoutError:
+            raise Exhausted("tool_timeout", f"{tool.name} passed its deadline of {tool.timeout_s:g} s") from None
+        except RemitError:
+            raise
+        except Exception as e:  # the tool's own code may raise anything; the run goes on
+            raise Unavailable("tool_failed", f"{tool.name} failed: {type(e).__name__}: {str(e)[:500]}") from e
+        finally:
+            current_call.reset(token)
+            lease.revoked = True
+        text = as_text(value, tool.max_chars)
+        label = label_of(tool, scope.label)
+        scope.emit(
+            EffectDone(
+                action.key, msgspec.Raw(_encode(text)), label, None, None, self._since(started), tuple(lease.touched)
+            )
+        )
+        return Done(text, label)
+
+    def _lend(self, action: Action, scope: Scope, lease: Lease) -> Context[Any]:
+        return Context(
+            scope.deps,
+            run_id=scope.run_id,
+            agent=scope.agent,
+            key=action.key,
+            idempotency_key=f"{scope.run_id}:{action.key}",
+            now_ms=self._clock.now_ms(),
+            handles=scope.handles(scope, lease),
+        )
+
+    def _failed(self, e: RemitError, action: Action, scope: Scope, started: float) -> Outcome:
+        if isinstance(e, Conflict) or e.code == "disk_failed":
+            raise e  # the journal itself failed: nothing more may be done in this run
+        if isinstance(e, Denied):
+            return self._refuse(Deny(e.code, "effect", e.message, e.hint), action.key, action.name, scope, action)
+        label = scope.label if action.tool is None else label_of(action.tool, scope.label)
+        if action.tool is not None and e.code != "tool_failed":
+            label = scope.label  # the text is remit's own
+        scope.emit(
+            EffectFailed(action.key, e.code, e.message, e.hint, e.retryable, label, self._since(started))
+        )
+        return Failed(e, label)
+
+    def _interrupted(self, action: Action, scope: Scope, started: float) -> None:
+        """A cancelled effect: what was pure has failed, what was not is in doubt."""
+        if action.tier == "pure":
+            scope.emit(EffectFailed(action.key, "cancelled", "cancelled", duration_ms=self._since(started)))
+        else:
+            item = new_id("doubt", self._clock.now_ms(), self._clock.random_bits(80))
+            scope.emit(EffectInDoubt(action.key, item, action.name, action.digest, action.arguments))
+
+    def _refuse(
+        self, deny: Deny, key: str, name: str, scope: Scope, action: Action | None = None, arguments: Any = None
+    ) -> Refused:
+        scope.denied += 1
+        digest, arguments = (action.digest, action.arguments) if action is not None else ("", arguments)
+        scope.emit(EffectDenied(key, name[:64], deny.check, deny.code, deny.why, deny.hint, digest, arguments))
+        return Refused(deny)
+
+    def _since(self, started: float) -> int:
+        return round((self._clock.monotonic() - started) * 1000)
+
+
+async def _ask_model(action: Action, scope: Scope) -> Reply:
+    """Whole when nobody listens (one decode), streamed otherwise."""
+    model, request = action.model, action.request
+    assert model is not None and request is not None
+    if scope.listener is None:
+        return await model.request(request)
+    reply: Reply | None = None
+    async for event in model.stream(request):
+        if type(event) is StreamEnd:
+            reply = event.reply
+        else:
+            scope.listener(None, event)
+    if reply is None:
+        raise Unavailable("network_failed", "the model's stream ended without a reply")
+    return reply
+
+
+def encode_reply(reply: Reply) -> bytes:
+    """A reply as journalled: without the provider's raw body; raises model_bad_reply for what is not JSON."""
+    try:
+        return _encode(reply if reply.raw is None else msgspec.structs.replace(reply, raw=None))
+    except (ValueError, TypeError, RecursionError) as e:
+        raise ModelError("model_bad_reply", f"the reply holds what JSON cannot: {str(e)[:200]}") from e

@@ -1,0 +1,79 @@
+"""Block 1, resolve: the tool or model exists, and the arguments decode against its schema.
+
+The result is an `Action`: all that the other blocks look at. Its digest stands for the arguments
+everywhere: in the intent, in approvals, on replay.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from remit.core.effects import Deny, Need, Tier, measure_arguments
+from remit.core.messages import ToolCall
+from remit.core.model import ModelRequest
+from remit.core.tools import Tool
+from remit.errors import RemitError
+from remit.gate.scope import Scope
+from remit.ports.model import Model
+
+MAX_ARGUMENT_BYTES: Final = 1024 * 1024
+
+
+class Action:
+    """One effect, resolved."""
+
+    __slots__ = ("arguments", "digest", "key", "kind", "model", "name", "needs", "request", "size", "tier", "tool", "values")
+
+    def __init__(self, key: str, kind: str, name: str, tier: Tier, digest: str, arguments: Any) -> None:
+        self.key = key
+        self.kind = kind
+        self.name = name
+        self.tier = tier
+        self.digest = digest
+        self.arguments = arguments
+        self.needs: tuple[Need, ...] = ()
+        self.size = 0
+        self.tool: Tool | None = None
+        self.values: dict[str, Any] = {}
+        self.model: Model | None = None
+        self.request: ModelRequest | None = None
+
+
+def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
+    """The action of a tool call; a Deny says what is wrong with it."""
+    if call.invalid:
+        return Deny("arguments_invalid", "resolve", f"the arguments are not a JSON object: {call.invalid[:200]}")
+    try:
+        size, digest = measure_arguments(call.name, call.arguments)
+    except (ValueError, TypeError, RecursionError) as e:
+        return Deny("arguments_invalid", "resolve", f"the arguments are not plain JSON: {e}")
+    if size > MAX_ARGUMENT_BYTES:
+        return Deny("arguments_invalid", "resolve", f"the arguments have {size} bytes; at most {MAX_ARGUMENT_BYTES}")
+    tool = scope.tools.get(call.name) or scope.find_tool(call.name)
+    if tool is None:
+        names = ", ".join(sorted(scope.tools)[:40]) or "none"
+        return Deny("tool_unknown", "resolve", f"there is no tool {call.name[:64]!r}; the tools are: {names}")
+    action = Action(key, "tool", tool.name, tool.tier, digest, call.arguments)
+    action.tool = tool
+    try:
+        action.values = tool.signature.decode(call.arguments)
+        own = () if tool.needs is None else tuple(tool.needs(**action.values))
+    except RemitError as e:
+        return Deny(e.code, "resolve", f"{tool.name}: {e.message}", e.hint)
+    # An own tool needs tool:NAME; a built-in needs the grants of what it touches (none for pure computing).
+    action.needs = own if tool.builtin else (Need("tool", tool.name), *own)
+    return action
+
+
+def model_action(key: str, model: Model, request: ModelRequest) -> Action:
+    """The action of a model call."""
+    text = msgspec.json.encode(request)
+    action = Action(key, "model", model.name, "pure", sha256(text).hexdigest(), len(request.messages))
+    action.model = model
+    action.request = request
+    action.size = len(text)
+    action.needs = (Need("model", model.name),)
+    return action

@@ -1,0 +1,81 @@
+"""The scope of a run: what the gate knows of whoever asks. One object a run, made by the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from remit.core.events import Event
+from remit.core.labels import USER, Label
+from remit.core.remit import Remit
+from remit.core.tools import Tool
+from remit.gate.budget import Ledger
+from remit.guard.handles import Lease
+from remit.ports.journal import Entry, RunLog
+
+class Recorder(Protocol):
+    """What a resumed run remembers (journal/replay.py)."""
+
+    def get(self, key: str) -> Any:
+        """The record of a structural key, or None."""
+        ...
+
+
+class Scope:
+    """State of one run as the gate sees it."""
+
+    __slots__ = (
+        "agent",
+        "denied",
+        "deps",
+        "find_tool",
+        "handles",
+        "label",
+        "ledger",
+        "listener",
+        "log",
+        "priority",
+        "recorded",
+        "remit",
+        "run_id",
+        "tool_calls",
+        "tools",
+    )
+
+    def __init__(
+        self,
+        run_id: str,
+        agent: str,
+        *,
+        remit: Remit,
+        log: RunLog,
+        ledger: Ledger,
+        tools: Mapping[str, Tool],
+        find_tool: Callable[[str], Tool | None],
+        handles: Callable[[Scope, Lease], Any],
+        deps: Any = None,
+        recorded: Recorder | None = None,
+        listener: Callable[[Entry | None, Any], None] | None = None,
+        priority: str = "normal",
+    ) -> None:
+        self.run_id = run_id
+        self.agent = agent
+        self.remit = remit
+        self.log = log
+        self.ledger = ledger
+        self.tools = tools
+        self.find_tool = find_tool
+        self.handles = handles
+        self.deps = deps
+        self.recorded = recorded
+        self.listener = listener
+        self.priority = priority
+        self.label: Label = USER
+        self.tool_calls = 0
+        self.denied = 0
+
+    def emit(self, event: Event) -> None:
+        """Journal an event and show it to whoever listens."""
+        entry = self.log.append(event)
+        if self.listener is not None:
+            self.listener(entry, event)

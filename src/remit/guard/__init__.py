@@ -1,0 +1,1 @@
+"""What the gate consults and lends: the handles that carry an effect's authority."""

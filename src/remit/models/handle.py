@@ -1,0 +1,89 @@
+"""The public handle on a model: `remit.model("provider:name", ...)`. Every call passes gate and journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from remit.core.messages import as_messages
+from remit.core.model import DEFAULT_SETTINGS, ModelRequest, Reply, Settings, ToolSpec
+from remit.core.tools import Tool
+from remit.errors import Invalid
+from remit.ports.runtime import current
+
+if TYPE_CHECKING:
+    from remit.models.stream import ModelStream
+
+
+class ModelHandle:
+    """A named model. Naming it grants it, and exactly its base_url's host and port."""
+
+    __slots__ = ("api_key", "base_url", "name")
+
+    def __init__(self, name: str, *, base_url: str = "", api_key: str | None = None) -> None:
+        provider, colon, model = name.partition(":")
+        if not colon or not provider or not model:
+            raise Invalid("model_unknown", f"{name!r} is not provider:model")
+        self.name = name
+        self.base_url = base_url
+        self.api_key = api_key
+        """None = from the provider's usual environment variable"""
+
+    async def request(
+        self, messages: Any, *, tools: Any = (), output: Any = None, settings: Settings | None = None
+    ) -> Reply:
+        """One reply.
+
+        Args:
+            messages: text, a Message, or messages.
+            tools: ToolSpecs or decorated functions that the model may call (the caller answers the calls).
+            output: the answer's type; its schema goes to the model.
+            settings: sampling.
+
+        Raises:
+            ModelError: every failure of the call, with `code` and `retryable`.
+            Denied: the gate refused.
+        """
+        reply = await current().call_model(self, make_request(messages, tools, output, settings), None)
+        assert isinstance(reply, Reply)
+        return reply
+
+    def stream(
+        self, messages: Any, *, tools: Any = (), output: Any = None, settings: Settings | None = None
+    ) -> ModelStream:
+        """`async with m.stream(...) as s: async for event in s: ...`, then `s.reply`."""
+        from remit.models.stream import ModelStream
+
+        return ModelStream(self, make_request(messages, tools, output, settings))
+
+    def __repr__(self) -> str:
+        return f"model({self.name!r})"
+
+
+def model(name: str, *, base_url: str = "", api_key: str | None = None) -> ModelHandle:
+    """A model by `provider:model`; a provider or a wire family stands before the colon.
+
+    Args:
+        name: for example `openai:gpt-4o-mini`, `openai-chat:anything`, `ollama:llama3.2`.
+        base_url: replaces scheme, host and version prefix; /chat/completions, /responses or /messages is appended.
+        api_key: the key; by default the provider's usual environment variable.
+    """
+    return ModelHandle(name, base_url=base_url, api_key=api_key)
+
+
+def make_request(messages: Any, tools: Any, output: Any, settings: Settings | None) -> ModelRequest:
+    """A request from what a person writes."""
+    spec = None
+    if output is not None:
+        from remit.core.output import Output
+
+        spec = Output(output).spec
+    return ModelRequest(as_messages(messages), tuple(spec_of(t) for t in tools), spec, settings or DEFAULT_SETTINGS)
+
+
+def spec_of(tool: Any) -> ToolSpec:
+    """What a model is told of a tool, a decorated function or a plain one."""
+    if isinstance(tool, ToolSpec):
+        return tool
+    return (tool if isinstance(tool, Tool) else Tool(tool)).spec
+
+

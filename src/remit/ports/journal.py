@@ -1,0 +1,120 @@
+"""Port: the journal, an append-only hash-chained event log per run.
+
+One activation of a run holds one `RunLog`. Each activation bumps the run's epoch, and every batch
+that is written checks it, so a process that lost its run writes nothing more (`stale_epoch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from remit.core.events import Event, RunStarted
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """One event in its place. hash = SHA-256(prev + header + body); see journal/chain.py."""
+
+    run_id: str
+    seq: int
+    """1, 2, 3 ... within the run"""
+    epoch: int
+    at_ms: int
+    """wall clock, milliseconds since 1970"""
+    body: bytes
+    """the event as JSON, exactly as hashed"""
+    prev: bytes
+    hash: bytes
+
+
+class RunRow(Struct, frozen=True):
+    """One run as `remit runs` shows it."""
+
+    run_id: str
+    agent: str
+    task: str
+    status: str
+    """running | waiting | ok | denied | failed | cancelled | exhausted | interrupted (its process is gone)"""
+    started_ms: int
+    updated_ms: int
+    events: int
+    epoch: int
+    parent: str = ""
+
+
+class InboxRow(Struct, frozen=True):
+    """One thing that waits for a person."""
+
+    id: str
+    kind: str
+    """approval | in_doubt"""
+    run_id: str
+    tool: str
+    arguments: Any
+    key: str
+    digest: str
+    question: str = ""
+    opened_ms: int = 0
+
+
+class RunLog(Protocol):
+    """The writing end of one activation of a run."""
+
+    run_id: str
+    epoch: int
+
+    def append(self, event: Event) -> Entry:
+        """Add an event, in order; it is durable with the next group commit. Never blocks on the disk."""
+        ...
+
+    async def flush(self) -> None:
+        """Return once all that was appended is durable; raises disk_failed or stale_epoch."""
+        ...
+
+    async def release(self, status: str) -> None:
+        """Flush and end the activation: `status` is the run's, or waiting when it parks."""
+        ...
+
+
+class Journal(Protocol):
+    """All runs of one store."""
+
+    def create(self, run_id: str, event: RunStarted) -> RunLog:
+        """Begin a run with its first event."""
+        ...
+
+    async def activate(self, run_id: str) -> RunLog:
+        """Take over a run that is not active: epoch + 1, and a run_resumed event.
+
+        Raises run_unknown, run_active (a live process of this machine holds it), journal_format, chain_broken.
+        """
+        ...
+
+    def read(self, run_id: str, after_seq: int = 0) -> list[Entry]:
+        """The run's events after `after_seq`, in order; raises run_unknown."""
+        ...
+
+    def runs(self, limit: int = 100) -> list[RunRow]:
+        """The newest runs first."""
+        ...
+
+    def inbox(self) -> list[InboxRow]:
+        """What waits, oldest first."""
+        ...
+
+    async def answer(self, item: str, make: Any) -> str:
+        """Close `item` once, atomically: append `make(row) -> WaitClosed | EffectResolved` to its run; returns the run id.
+
+        Works while the run is parked and while its process is gone; raises item_unknown, approval_used, run_active.
+        """
+        ...
+
+    def verify(self, run_id: str = "") -> Sequence[str]:
+        """Problems of the chain(s), one text each; empty = intact."""
+        ...
+
+    async def aclose(self) -> None:
+        """Flush and close."""
+        ...

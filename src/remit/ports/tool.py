@@ -1,0 +1,137 @@
+"""Port: what a tool is given. Authority comes only as handles made for one call.
+
+A tool that declares a parameter of type `Context` gets the run's dependencies and, as far as
+granted, handles on files, programs and HTTP. Each handle checks the remit at every use and stops
+working when the call returns, so nothing can be kept for later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from remit.ports.http import HttpReply, HttpRequest
+from remit.ports.sandbox import SandboxResult
+
+Deps = TypeVar("Deps")
+
+
+class FileInfo(Struct, frozen=True, gc=False):
+    """One entry of the workspace."""
+
+    path: str
+    """relative to the workspace, with /"""
+    kind: str
+    """file | dir | link | other"""
+    size_bytes: int = 0
+    mtime_ms: int = 0
+
+
+class Files(Protocol):
+    """Files beneath the workspace, opened without following links; paths that no grant covers raise not_granted.
+
+    Listing and walking leave out what may not be read. Blocking calls: file tools are sync functions
+    and run in a worker thread.
+    """
+
+    def read(self, path: str, offset: int = 0, limit: int | None = None) -> bytes:
+        """Bytes of a regular file."""
+        ...
+
+    def write(self, path: str, data: bytes) -> None:
+        """Replace or create a file atomically (missing folders are made); keeps an existing file's mode."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Delete a file (needs fs.write)."""
+        ...
+
+    def info(self, path: str) -> FileInfo | None:
+        """What is at `path`; None where nothing is."""
+        ...
+
+    def list(self, path: str) -> list[FileInfo]:
+        """Entries of a folder, sorted by name."""
+        ...
+
+    def walk(self, path: str) -> Iterator[FileInfo]:
+        """All files beneath a folder, sorted, without link following; `.git` is left out."""
+        ...
+
+
+class Shell(Protocol):
+    """Programs in the sandbox (tier T3)."""
+
+    async def run(self, argv: tuple[str, ...], *, cwd: str = ".", stdin: bytes = b"") -> SandboxResult:
+        """Run one program whose argv is granted."""
+        ...
+
+
+class Http(Protocol):
+    """HTTP through the egress check."""
+
+    async def fetch(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> HttpReply:
+        """One request, address resolved once, checked and pinned; redirects are returned, not followed."""
+        ...
+
+
+class Workspace(Protocol):
+    """One folder that an agent works in."""
+
+    root: str
+    """absolute path"""
+
+    def files(self, allows: Callable[[str, str], bool], revoked: Callable[[], bool]) -> Files:
+        """A handle: `allows(verb, path)` rules every path, `revoked()` ends it."""
+        ...
+
+
+class Egress(Protocol):
+    """HTTP behind the address check."""
+
+    async def fetch(self, request: HttpRequest, allow_private: frozenset[tuple[str, int]]) -> HttpReply:
+        """One request; an address that is not public must be in `allow_private` as (canonical host, port)."""
+        ...
+
+
+class Context(Generic[Deps]):
+    """What a tool may use during one call."""
+
+    __remit_context__ = True
+    __slots__ = ("_handles", "agent", "deps", "idempotency_key", "key", "now_ms", "run_id")
+
+    def __init__(
+        self, deps: Any, *, run_id: str, agent: str, key: str, idempotency_key: str, now_ms: int, handles: Any
+    ) -> None:
+        self.deps: Deps = deps
+        self.run_id = run_id
+        self.agent = agent
+        self.key = key
+        """the call's structural key, for example turn/1/call/0"""
+        self.idempotency_key = idempotency_key
+        """same on every retry and resume of this call"""
+        self.now_ms = now_ms
+        """wall clock at the start of the call"""
+        self._handles = handles
+
+    @property
+    def files(self) -> Files:
+        """Files beneath the workspace."""
+        found: Files = self._handles.files
+        return found
+
+    @property
+    def shell(self) -> Shell:
+        """Programs in the sandbox."""
+        found: Shell = self._handles.shell
+        return found
+
+    @property
+    def http(self) -> Http:
+        """Requests through the egress check."""
+        found: Http = self._handles.http
+        return found
