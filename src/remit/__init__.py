@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from remit.agents.agent import Agent as Agent
     from remit.agents.run import Run as Run
     from remit.core.budget import Budget as Budget
+    from remit.core.budget import Limit as Limit
     from remit.core.grants import Grant as Grant
     from remit.core.labels import Label as Label
     from remit.core.messages import Audio as Audio
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from remit.errors import ModelError as ModelError
     from remit.errors import RemitError as RemitError
     from remit.errors import Unavailable as Unavailable
-    from remit.gate.rate import Limit as Limit
     from remit.models.handle import model as model
     from remit.ports.tool import Context as Context
     from remit.runtime import Runtime as Runtime
@@ -72,7 +72,7 @@ _PUBLIC = {
     "InternalError": "errors",
     "Invalid": "errors",
     "Label": "core.labels",
-    "Limit": "gate.rate",
+    "Limit": "core.budget",
     "Message": "core.messages",
     "ModelError": "errors",
     "ModelRequest": "core.model",

@@ -1,13 +1,327 @@
-"""Where remit keeps things on this machine: the state folder (journals) and the config folder.
+"""Configuration: `remit.toml` -> frozen values, strict, each with the place it came from.
 
-REMIT_STATE_DIR and REMIT_CONFIG_DIR name them; else the XDG folders. Source: XDG Base Directory
-Specification 0.8 (XDG_STATE_HOME, XDG_CONFIG_HOME).
+Precedence, strongest first: flags, documented environment variables, the project's remit.toml (in the
+workspace), the user's remit.toml (in the config folder), defaults. Denials of all places add up.
+
+Invariants:
+- The project's file came with the project: until the user trusts exactly its bytes (`trust`), it can only
+  narrow. Its grants are met with the others, its ceilings are minima, and a key that widens (model, base_url,
+  api_key, journal, instructions) is refused with config_untrusted before anything runs.
+- A secret stands in no file: api_key is a reference, env:NAME or file:PATH, read when the model is made.
+- base_url and api_key of a file hold for the model that this file names, never for another one.
+
+Also here: the state folder (journals) and the config folder. REMIT_STATE_DIR and REMIT_CONFIG_DIR name them;
+else the XDG folders. Source: XDG Base Directory Specification 0.8 (XDG_STATE_HOME, XDG_CONFIG_HOME).
 """
 
 from __future__ import annotations
 
 import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from remit.core.budget import Budget, Limit
+from remit.core.grants import parse_grant
+from remit.core.remit import UNSET, Remit
+from remit.errors import Invalid, RemitError
+
+FILE_NAME: Final = "remit.toml"
+MAX_FILE_BYTES: Final = 256 * 1024
+MAX_SECRET_BYTES: Final = 16 * 1024
+DEFAULT_MAX_TURNS: Final = 10
+VARIABLES: Final[dict[str, str]] = {
+    "REMIT_MODEL": "model.name",
+    "REMIT_BASE_URL": "model.base_url",
+    "REMIT_MAX_TURNS": "model.max_turns",
+    "REMIT_BUDGET_USD": "budget.usd",
+    "REMIT_JOURNAL": "journal.path",
+}
+WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.path", "run.instructions")
+"""keys that an untrusted project file may not set"""
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_RATE: Final = re.compile(r"(?P<calls>[1-9]\d{0,8})/(?P<number>\d{1,6}(?:\.\d{1,3})?)?(?P<unit>ms|s|m|h)")
+
+
+class ModelSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The model and how to ask it."""
+
+    name: Annotated[str, Meta(description="provider:model, as openai:gpt-4o-mini", min_length=3)] | None = None
+    base_url: Annotated[str, Meta(description="replaces scheme, host and version prefix of the provider")] | None = None
+    api_key: Annotated[str, Meta(description="a reference: env:NAME or file:PATH")] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Meta(description="output tokens of one reply", ge=1)] | None = None
+    max_turns: Annotated[int, Meta(description="model turns of one run", ge=1, le=10_000)] | None = None
+
+
+class RunSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What `remit run` starts."""
+
+    instructions: Annotated[str, Meta(description="the system prompt")] | None = None
+    tools: Annotated[tuple[str, ...], Meta(description="tools to offer; unset = all that grants reach")] | None = None
+
+
+class RemitSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Grants and denials, verb:pattern; a denial beats every grant."""
+
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] | None = None
+
+
+class BudgetSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Ceilings of one run."""
+
+    usd: Annotated[float, Meta(description="US dollars", ge=0)] | None = None
+    tokens: Annotated[int, Meta(description="input and output tokens", ge=0)] | None = None
+    input_tokens: Annotated[int, Meta(ge=0)] | None = None
+    output_tokens: Annotated[int, Meta(ge=0)] | None = None
+    model_calls: Annotated[int, Meta(ge=0)] | None = None
+    tool_calls: Annotated[int, Meta(ge=0)] | None = None
+    seconds: Annotated[float, Meta(description="wall clock of the run", ge=0)] | None = None
+
+
+class LimitTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A rate in full."""
+
+    calls: Annotated[int, Meta(ge=1)]
+    period_s: Annotated[float, Meta(gt=0)] = 60.0
+    burst: Annotated[int, Meta(description="calls at once; 0 = a tenth of calls", ge=0)] = 0
+    concurrent: Annotated[int, Meta(description="calls under way; 0 = any number", ge=0)] = 0
+
+
+class JournalSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where runs are written."""
+
+    path: (
+        Annotated[str, Meta(description="a file (relative to this one), sqlite:PATH, memory:", min_length=1)] | None
+    ) = None
+
+
+class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """remit.toml: every section and key that there is."""
+
+    model: ModelSection = ModelSection()
+    run: RunSection = RunSection()
+    remit: RemitSection = RemitSection()
+    budget: BudgetSection = BudgetSection()
+    limits: Annotated[
+        dict[str, str | LimitTable], Meta(description='"tool:NAME" or "model:NAME" -> "CALLS/PERIOD" such as "10/60s"')
+    ] = {}
+    journal: JournalSection = JournalSection()
+
+
+class Setting(Struct, frozen=True):
+    """One effective value and its origin."""
+
+    value: Any
+    origin: str
+
+
+class Level(Struct, frozen=True):
+    """One place that sets values."""
+
+    origin: str
+    values: dict[str, Any]
+    narrow: bool = False
+    """an untrusted project file"""
+
+
+class Settings(Struct, frozen=True):
+    """All effective values by dotted key; `refused` = keys of an untrusted file that would widen."""
+
+    values: dict[str, Setting]
+    narrowed: tuple[str, ...] | None = None
+    """grants of an untrusted project file, to be met with the others; None = it says nothing"""
+    refused: tuple[str, ...] = ()
+    project: str = ""
+    """path of the project's file; "" = there is none"""
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key].value
+
+    def check(self) -> Settings:
+        """These settings; raises config_untrusted when an untrusted file wanted to widen something."""
+        if self.refused:
+            raise Invalid(
+                "config_untrusted",
+                f"{self.project} is not trusted and sets {', '.join(self.refused)}; untrusted, it may only narrow",
+                hint=f"Read the file, then trust exactly it: remit config trust {self.project}",
+            )
+        return self
+
+    @property
+    def budget(self) -> Budget:
+        """The ceilings."""
+        return Budget(**{f: self[f"budget.{f}"] for f in BudgetSection.__struct_fields__})
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        """The rates, by pattern."""
+        found: dict[str, Limit] = self["limits"]
+        return found
+
+    def remit(self, model: str) -> Remit:
+        """Grants and denials of a run; naming `model` grants it, and an untrusted file's grants are met with the rest."""
+        allow, implied = self["remit.allow"], [f"model:{model}"] if model else []
+        given: Remit = UNSET.allow(*allow) if allow else UNSET
+        denied: Remit = given.deny(*self["remit.deny"])
+        given = denied.with_implied(implied)
+        return given if self.narrowed is None else given.meet(Remit.allow(*self.narrowed, *implied))
+
+
+def load(workspace: str, flags: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None) -> Settings:
+    """The effective settings for a workspace; call `.check()` before anything runs.
+
+    Args:
+        workspace: the folder whose remit.toml is the project's.
+        flags: dotted key -> value, as given on the command line; None values are left out.
+        env: environment; the process's own by default.
+
+    Raises: config_invalid with file, key and place; grant_invalid for a flag's grant.
+    """
+    environment = os.environ if env is None else env
+    given = {k: v for k, v in (flags or {}).items() if v is not None}
+    for text in (*given.get("remit.allow", ()), *given.get("remit.deny", ())):
+        parse_grant(text)
+    levels = [Level("flag", given), Level("environment", _environment(environment))]
+    user_path = config_folder() / FILE_NAME
+    project_path = Path(workspace).absolute() / FILE_NAME
+    project = "" if project_path == user_path or not os.path.lexists(project_path) else str(project_path)
+    if project:
+        raw = read_bounded(project)
+        trusted = digest_of(raw) == trusted_digests().get(os.path.realpath(project))
+        levels.append(Level(f"project {project}", flatten(parse(raw, project), project), narrow=not trusted))
+    if os.path.lexists(user_path):
+        place = str(user_path)
+        levels.append(Level(f"user {place}", flatten(parse(read_bounded(place), place), place)))
+    return _merge(levels, project)
+
+
+def parse(raw: bytes, place: str) -> ConfigFile:
+    """The file's content; `place` is how errors name it. Raises config_invalid."""
+    import tomllib
+
+    try:
+        text = raw.decode()
+        data = tomllib.loads(text)
+    except UnicodeDecodeError as e:
+        raise Invalid("config_invalid", f"{place}: not UTF-8 at byte {e.start}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
+        raise Invalid("config_invalid", f"{place}: not TOML: {str(e) or 'nested too deeply'}") from None
+    _refuse_unknown(data, ConfigFile, text, place)
+    try:
+        return msgspec.convert(data, ConfigFile)
+    except (msgspec.ValidationError, RecursionError) as e:
+        what, _, where = str(e).partition(" - at `$.")
+        key = where.rstrip("`")
+        raise Invalid("config_invalid", f"{place}{_line(text, key)}: {key or 'remit.toml'}: {what}") from None
+
+
+def flatten(file: ConfigFile, place: str) -> dict[str, Any]:
+    """The set keys of a file, dotted, with grants, rates, paths and references checked; raises config_invalid."""
+    found = {
+        f"{section}.{key}": value
+        for section in ("model", "run", "remit", "budget", "journal")
+        for key, value in msgspec.structs.asdict(getattr(file, section)).items()
+        if value is not None
+    }
+    for key in ("remit.allow", "remit.deny"):
+        for index, text in enumerate(found.get(key, ())):
+            try:
+                parse_grant(text)
+            except RemitError as e:
+                raise Invalid("config_invalid", f"{place}: {key}[{index}]: {e.message}", hint=e.hint) from None
+    if file.limits:
+        found["limits"] = {pattern: _limit(pattern, rule, place) for pattern, rule in file.limits.items()}
+    if "model.api_key" in found:
+        check_reference(found["model.api_key"], place)
+    path = found.get("journal.path", "")
+    if path and path != "memory:" and not path.startswith("sqlite:"):
+        found["journal.path"] = os.path.join(os.path.dirname(place), os.path.expanduser(path))
+    try:
+        Budget(**{k[7:]: v for k, v in found.items() if k.startswith("budget.")})
+    except RemitError as e:
+        raise Invalid("config_invalid", f"{place}: {e.message}") from None
+    return found
+
+
+def check_reference(reference: str, place: str) -> None:
+    """Refuse what is no secret reference, without repeating it: it may be the secret itself."""
+    kind, _, name = reference.partition(":")
+    if kind == "secret":
+        raise Invalid("config_invalid", f"{place}: model.api_key: secret:NAME needs a vault, which this version has not",
+                      hint="Use env:NAME or file:PATH.")  # fmt: skip
+    if kind not in ("env", "file") or not name:
+        raise Invalid("config_invalid", f"{place}: model.api_key is not a reference (its value is not shown)",
+                      hint="Keep the key out of the file: write env:NAME or file:PATH.")  # fmt: skip
+
+
+def resolve_secret(reference: str, env: Mapping[str, str]) -> str:
+    """The value behind env:NAME or file:PATH; raises config_invalid when there is none."""
+    check_reference(reference, "model.api_key")
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        value = env.get(name, "").strip()
+    else:
+        value = read_bounded(os.path.expanduser(name), MAX_SECRET_BYTES).decode("utf-8", "replace").strip()
+    if not value:
+        raise Invalid("config_invalid", f"model.api_key: {reference} is empty or not set")
+    return value
+
+
+def trust(path: str) -> str:
+    """Trust exactly the present content of a project file; returns its SHA-256. Raises config_invalid."""
+    raw = read_bounded(path)
+    flatten(parse(raw, path), path)
+    digests = {**trusted_digests(), os.path.realpath(path): digest_of(raw)}
+    folder = config_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = folder / f".trusted.{os.getpid()}"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(digests, order="sorted")))
+    fresh.replace(folder / "trusted.json")
+    return digests[os.path.realpath(path)]
+
+
+def trusted_digests() -> dict[str, str]:
+    """Real path -> SHA-256 of what the user trusts; raises config_invalid when that record is damaged."""
+    path = config_folder() / "trusted.json"
+    if not path.exists():
+        return {}
+    try:
+        return msgspec.json.decode(read_bounded(str(path)), type=dict[str, str])
+    except msgspec.DecodeError as e:
+        raise Invalid(
+            "config_invalid", f"{path} is damaged: {e}", hint="Delete it and trust your files again."
+        ) from None
+
+
+def digest_of(raw: bytes) -> str:
+    """SHA-256 in hex."""
+    from hashlib import sha256
+
+    return sha256(raw).hexdigest()
+
+
+def read_bounded(path: str, limit: int = MAX_FILE_BYTES) -> bytes:
+    """A regular file of at most `limit` bytes; raises config_invalid (a pipe or a device is not opened for long)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Invalid("config_invalid", f"{path} is not a regular file")
+            raw = file.read(limit + 1)
+    except OSError as e:
+        raise Invalid("config_invalid", f"{path} cannot be read: {e.strerror}") from None
+    if len(raw) > limit:
+        raise Invalid("config_invalid", f"{path} has more than {limit} bytes")
+    return raw
 
 
 def state_folder() -> Path:
@@ -18,6 +332,133 @@ def state_folder() -> Path:
 def config_folder() -> Path:
     """The user's own remit.toml and what they trust."""
     return _folder("REMIT_CONFIG_DIR", "XDG_CONFIG_HOME", ".config")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of remit.toml (docs/reference/remit.schema.json)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": FILE_NAME,
+        **msgspec.json.schema(ConfigFile),
+    }
+
+
+def _merge(levels: list[Level], project: str) -> Settings:
+    usual = [level for level in levels if not level.narrow]
+    values = {key: _strongest(key, default, usual) for key, default in _defaults()}
+    named = values["model.name"]
+    for key in ("model.base_url", "model.api_key"):
+        fitting = [level for level in usual if level.values.get("model.name", named.value) == named.value]
+        values[key] = _strongest(key, "", fitting)
+    denials = [(level.origin, level.values["remit.deny"]) for level in levels if level.values.get("remit.deny")]
+    if denials:
+        texts = tuple(dict.fromkeys(text for _, found in denials for text in found))
+        values["remit.deny"] = Setting(texts, " + ".join(origin for origin, _ in denials))
+    narrowed: tuple[str, ...] | None = None
+    refused: tuple[str, ...] = ()
+    for level in levels:
+        if level.narrow:
+            refused = tuple(key for key in WIDENING if key in level.values)
+            narrowed = level.values.get("remit.allow")
+            _narrow(values, level)
+    return Settings(values, narrowed, refused, project)
+
+
+def _narrow(values: dict[str, Setting], level: Level) -> None:
+    """Apply an untrusted file: what is smaller than the present value counts, nothing else."""
+    for key, asked in level.values.items():
+        present = values[key].value if key in values else None
+        smaller = asked
+        if key in WIDENING or key in ("remit.allow", "remit.deny"):
+            continue
+        if key == "limits":
+            held: dict[str, Limit] = values[key].value
+            smaller = held | {p: _lower(held[p], rule) if p in held else rule for p, rule in asked.items()}
+        elif key == "run.tools":
+            smaller = asked if present is None else tuple(name for name in present if name in asked)
+        elif present is not None:
+            smaller = min(present, asked)
+        if smaller != present:
+            values[key] = Setting(smaller, level.origin)
+
+
+def _lower(a: Limit, b: Limit) -> Limit:
+    slow = a if a.calls / a.period_s <= b.calls / b.period_s else b
+    burst = min((n for n in (a.burst, b.burst) if n), default=0)
+    return Limit(calls=slow.calls, period_s=slow.period_s, burst=burst,
+                 concurrent=min((n for n in (a.concurrent, b.concurrent) if n), default=0))  # fmt: skip
+
+
+def _strongest(key: str, default: Any, levels: list[Level]) -> Setting:
+    for level in levels:
+        if key in level.values:
+            return Setting(level.values[key], level.origin)
+    return Setting(default, "default")
+
+
+def _defaults() -> Iterator[tuple[str, Any]]:
+    for section in ("model", "run", "budget"):
+        for key in ConfigFile.__struct_defaults__[ConfigFile.__struct_fields__.index(section)].__struct_fields__:
+            name = f"{section}.{key}"
+            yield name, {"model.max_turns": DEFAULT_MAX_TURNS, "run.instructions": ""}.get(name)
+    yield from (("remit.allow", ()), ("remit.deny", ()), ("limits", {}))
+    yield "journal.path", str(state_folder() / "journal.db")
+
+
+def _environment(env: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, key in VARIABLES.items():
+        text = env.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            found[key] = int(text) if key == "model.max_turns" else float(text) if key == "budget.usd" else text
+        except ValueError:
+            raise Invalid("config_invalid", f"{name}={text!r:.60} is not a number") from None
+    if found.get("model.max_turns", 1) < 1 or not 0 <= found.get("budget.usd", 0) < float("inf"):
+        raise Invalid("config_invalid", "REMIT_MAX_TURNS is at least 1, REMIT_BUDGET_USD at least 0")
+    return found
+
+
+def _limit(pattern: str, rule: str | LimitTable, place: str) -> Limit:
+    if not pattern.startswith(("tool:", "model:")):
+        raise Invalid("config_invalid", f'{place}: limits."{pattern}": write "tool:NAME" or "model:NAME"')
+    if isinstance(rule, LimitTable):
+        return Limit(calls=rule.calls, period_s=rule.period_s, burst=rule.burst, concurrent=rule.concurrent)
+    found = _RATE.fullmatch(rule.replace(" ", ""))
+    period_s = float(found["number"] or 1) * _UNITS[found["unit"]] if found else 0.0
+    if found is None or period_s <= 0:
+        wrong = f'limits."{pattern}": {rule!r:.60} is not CALLS/PERIOD such as "10/60s"'
+        raise Invalid("config_invalid", f"{place}: {wrong}")
+    return Limit(calls=int(found["calls"]), period_s=period_s)
+
+
+def _refuse_unknown(data: Mapping[str, Any], kind: type[Struct], text: str, place: str, prefix: str = "") -> None:
+    known = kind.__struct_fields__
+    for key, value in data.items():
+        if key not in known:
+            import difflib
+
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            near_text = f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(known)}"
+            raise Invalid("config_invalid", f"{place}{_line(text, prefix + key)}: unknown key {prefix}{key}{near_text}")
+        default = kind.__struct_defaults__[known.index(key)] if not prefix else None
+        if isinstance(default, Struct) and isinstance(value, dict):
+            _refuse_unknown(value, type(default), text, place, f"{key}.")
+
+
+def _line(text: str, dotted: str) -> str:
+    """`:LINE` of a key as far as a simple reading of the file finds it."""
+    section, _, key = dotted.partition(".")
+    key, inside = re.split(r"[.\[]", key)[0] or section, ""
+    for number, line in enumerate(text.split("\n"), 1):
+        header = re.match(r"\s*\[+\s*\"?([\w.-]+)", line)
+        inside = header[1] if header else inside
+        at_home = "." not in dotted or inside.partition(".")[0] == section
+        sets = not header and at_home and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line)
+        if sets or (header and header[1] == dotted):
+            return f":{number}"
+    return ""
 
 
 def _folder(own: str, xdg: str, below_home: str) -> Path:

@@ -153,7 +153,7 @@ class ModelError(Unavailable):
 
     family = "ModelError"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # keywords with defaults
         self,
         code: str,
         message: str,

@@ -14,13 +14,14 @@ from typing import Any, Final
 from remit.adapters.clock import SystemClock
 from remit.agents.runner import Runner
 from remit.config import state_folder
+from remit.core.budget import Limit
 from remit.core.remit import TOP, Remit
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
 from remit.core.usage import Usage
 from remit.errors import Invalid, RemitError
 from remit.gate.door import Gate
-from remit.gate.rate import Limit, Rates
+from remit.gate.rate import Rates
 from remit.guard.handles import Handles, Lease
 from remit.journal.open import open_journal
 from remit.models.handle import ModelHandle
@@ -48,7 +49,7 @@ class Runtime(Runner):
         tune_gc: collect garbage less often while the runtime is open (the process's own thresholds come back on close).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the composition root: every option is a keyword with a default
         self,
         journal: str | Journal = "memory:",
         *,
@@ -64,7 +65,7 @@ class Runtime(Runner):
         self.journal = open_journal(journal, self.clock) if isinstance(journal, str) else journal
         self.workspace = workspace
         self.ceiling = ceiling
-        self.outside = Adapters()
+        self.outside: Adapters = Adapters()
         self.gate = Gate(clock=self.clock, rates=Rates(limits or {}, self.clock), price=_price, approver=approver)
         self._token: Any = None
         self._thresholds = gc.get_threshold()

@@ -30,11 +30,20 @@ class Agent:
     """
 
     __slots__ = (
-        "budget", "instructions", "max_parallel", "max_turns", "model", "name", "output", "prepared", "remit", "settings",
+        "budget",
+        "instructions",
+        "max_parallel",
+        "max_turns",
+        "model",
+        "name",
+        "output",
+        "prepared",
+        "remit",
+        "settings",
         "tools",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a definition: every option is a keyword with a default
         self,
         name: str,
         model: Any = None,
@@ -82,7 +91,7 @@ class Agent:
         return run_loop(self.run(task, **options))
 
     def stream(self, task: Any, **options: Any) -> AsyncIterator[Any]:
-        """Events of the run as they happen, then the `Run` as the last item: `async for event in agent.stream(task)`."""
+        """Events as they happen, then the `Run` as the last item: `async for event in agent.stream(task)`."""
         from remit.ports.stream import EventStream
 
         return EventStream(lambda listen: current().run(self, task, listener=listen, **options))

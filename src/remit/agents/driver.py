@@ -173,5 +173,3 @@ def _ended(outcome: Outcome, partial: str) -> Ended:
 def cut_short(session: Session, reason: str) -> tuple[Message, ...]:
     """The history of an interrupted run, made valid."""
     return loop.close_history(session.messages, reason)
-
-

@@ -16,9 +16,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, structs
 
-from remit.core.output import NO_OUTPUT, Output, OutputError
 from remit.core.messages import Message, Text, ToolCall, ToolResult
 from remit.core.model import DEFAULT_SETTINGS, ModelRequest, Reply, Settings, ToolSpec
+from remit.core.output import NO_OUTPUT, Output, OutputError
 from remit.errors import Exhausted, Invalid, RemitError
 
 DEFAULT_TURNS: Final = 10
@@ -181,9 +181,7 @@ def _on_results(state: State, results: tuple[ToolResult, ...]) -> Step:
         steer = f"Note: {finding}. Repeating it will not help. Do something else, or give your answer."
         messages = (*messages, Message("user", (Text(steer),)))
     return _ask(
-        structs.replace(
-            state, messages=messages, turn=state.turn + 1, repeats=repeats, last=seen, output_tries=0
-        ),
+        structs.replace(state, messages=messages, turn=state.turn + 1, repeats=repeats, last=seen, output_tries=0),
         reflection,
     )
 
@@ -198,4 +196,3 @@ def close_history(messages: tuple[Message, ...], reason: str) -> tuple[Message, 
         return messages
     results = tuple(ToolResult(c.id, c.name, f"[{reason}]", True) for c in left)
     return (*messages, Message("tool", results))
-

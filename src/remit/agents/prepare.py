@@ -22,7 +22,18 @@ from remit.ports.model import Model
 class Prepared:
     """All that stays the same between runs of one agent in one runtime."""
 
-    __slots__ = ("budget_data", "ledger_budget", "model", "open_tools", "owner", "plan", "remit", "remit_data", "spec", "tools")
+    __slots__ = (
+        "budget_data",
+        "ledger_budget",
+        "model",
+        "open_tools",
+        "owner",
+        "plan",
+        "remit",
+        "remit_data",
+        "spec",
+        "tools",
+    )
 
     def __init__(self, owner: Any, agent: Agent, model: Model, tools: dict[str, Tool], remit: Remit) -> None:
         self.owner = owner
@@ -42,9 +53,9 @@ class Prepared:
             model.name.partition(":")[2],
         )
         self.ledger_budget = meet_budgets(agent.budget, remit.limits)
-        self.remit_data = msgspec.Raw(msgspec.json.encode(self.remit.data()))
+        self.remit_data: Any = msgspec.Raw(msgspec.json.encode(self.remit.data()))
         self.budget_data = {k: v for k, v in structs.asdict(self.ledger_budget).items() if v is not None}
-        self.spec = msgspec.Raw(msgspec.json.encode(spec_data(agent, tools)))
+        self.spec: Any = msgspec.Raw(msgspec.json.encode(spec_data(agent, tools)))
 
 
 def spec_data(agent: Agent, tools: dict[str, Tool]) -> dict[str, Any]:
@@ -81,7 +92,9 @@ def agent_of(name: str, model: Any, spec: dict[str, Any], remit: Remit, budget: 
     if spec.get("own_tools") or spec.get("typed_output"):
         what = ", ".join(spec.get("own_tools", [])) or "a typed output"
         raise Invalid(
-            "usage_invalid", f"this run needs {what} of its program", hint="Resume it there: runtime.resume(run_id, agent)"
+            "usage_invalid",
+            f"this run needs {what} of its program",
+            hint="Resume it there: runtime.resume(run_id, agent)",
         )
     return Agent(
         name,

@@ -19,7 +19,17 @@ class Run:
     """
 
     __slots__ = (
-        "_read", "cost_nano", "denied", "error", "id", "messages", "output", "status", "tool_calls", "usage", "waiting_for",
+        "_read",
+        "cost_nano",
+        "denied",
+        "error",
+        "id",
+        "messages",
+        "output",
+        "status",
+        "tool_calls",
+        "usage",
+        "waiting_for",
     )
 
     def __init__(self, run_id: str, status: str, output: Any = None, error: RemitError | None = None) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -20,7 +20,7 @@ from remit.agents.agent import Agent
 from remit.agents.driver import Ended, Session, cut_short
 from remit.agents.prepare import Prepared, agent_of, collect_tools
 from remit.agents.run import Run
-from remit.core.budget import Budget, meet_budgets
+from remit.core.budget import Budget
 from remit.core.effects import Done, Failed, Refused
 from remit.core.events import CancelRequested, RunDone, RunStarted
 from remit.core.ids import new_id
@@ -40,6 +40,7 @@ from remit.ports.clock import Clock
 from remit.ports.journal import Journal, RunLog
 from remit.ports.model import Model
 from remit.ports.runtime import current_call
+
 
 class Outside(Protocol):
     """Adapters, as the runner asks for them; each is made on first use."""
@@ -67,6 +68,14 @@ class Outside(Protocol):
     def handles(self, remit: Remit, lease: Lease, now_ms: Callable[[], int], folder: str) -> Handles:
         """The handles of one call."""
         ...
+
+
+class RunOptions(NamedTuple):
+    """What a caller may add to one run."""
+
+    deps: Any = None
+    listener: Callable[[Any, Any], None] | None = None
+    priority: str = "normal"
 
 
 class Runner:
@@ -101,11 +110,17 @@ class Runner:
         call = current_call.get()
         run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         started = RunStarted(
-            agent.name, text, prepared.model.name, prepared.spec, prepared.remit_data,  # type: ignore[arg-type]
-            prepared.budget_data, folder, call.scope.run_id if call is not None else "",
+            agent.name,
+            text,
+            prepared.model.name,
+            prepared.spec,
+            prepared.remit_data,
+            prepared.budget_data,
+            folder,
+            call.scope.run_id if call is not None else "",
         )
         log = self.journal.create(run_id, started)
-        scope = self._scope(prepared, agent.name, log, folder, deps=deps, listener=listener, priority=priority)
+        scope = self._scope(prepared, agent.name, log, folder, RunOptions(deps, listener, priority))
         if listener is not None:
             listener(self.journal.read(run_id)[0], started)
         return await self._drive(prepared, agent, scope, messages)
@@ -138,7 +153,7 @@ class Runner:
             agent = agent_of(started.agent, model, spec, remit, Budget(**started.budget))
         prepared = self._prepare(agent)
         log = await self.journal.activate(run_id)
-        scope = self._scope(prepared, agent.name, log, started.workspace, deps=deps, listener=listener)
+        scope = self._scope(prepared, agent.name, log, started.workspace, RunOptions(deps, listener))
         scope.recorded = recorded
         messages = msgspec.convert(started.spec["messages"], tuple[Message, ...]) if "messages" in started.spec else ()
         return await self._drive(prepared, agent, scope, messages or as_messages(started.task))
@@ -146,24 +161,31 @@ class Runner:
     async def call_model(
         self, handle: Any, request: ModelRequest, listener: Callable[[Any, Any], None] | None
     ) -> Reply:
-        """One model call outside a loop. Inside a tool's body it belongs to the tool's run; else it is a run of its own."""
+        """One model call outside a loop: inside a tool's body part of the tool's run, else a run of its own."""
         model = self._model(handle)
         request = msgspec.structs.replace(request, model=model.name.partition(":")[2])
         call = current_call.get()
         if call is not None:
             call.children += 1
-            outcome = await ask(
-                self.gate, f"{call.key}/model/{call.children}", model, request, call.scope, self.clock
-            )
+            outcome = await ask(self.gate, f"{call.key}/model/{call.children}", model, request, call.scope, self.clock)
             return _reply_of(outcome)
         run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         spec = {"messages": request.messages, "tools": [t.name for t in request.tools], "base_url": handle_url(handle)}
         remit = self.ceiling.meet(Remit().with_implied([f"model:{model.name}"]))
-        started = RunStarted("", request.messages[-1].text[:200] if request.messages else "", model.name, spec, remit.data())
+        started = RunStarted(
+            "", request.messages[-1].text[:200] if request.messages else "", model.name, spec, remit.data()
+        )
         log = self.journal.create(run_id, started)
         ledger = Ledger(remit.limits, started=self.clock.monotonic())
         scope = Scope(
-            run_id, "", remit=remit, log=log, ledger=ledger, tools={}, find_tool=lambda _: None, handles=_no_handles,
+            run_id,
+            "",
+            remit=remit,
+            log=log,
+            ledger=ledger,
+            tools={},
+            find_tool=lambda _: None,
+            handles=_no_handles,
             listener=listener,
         )
         status, error = "failed", None
@@ -265,10 +287,7 @@ class Runner:
         name: str,
         log: RunLog,
         folder: str,
-        *,
-        deps: Any,
-        listener: Callable[[Any, Any], None] | None,
-        priority: str = "normal",
+        options: RunOptions,
     ) -> Scope:
         remit, parent, label = prepared.remit, None, None
         if self.ceiling.layers:
@@ -282,9 +301,17 @@ class Runner:
             return self.outside.handles(scope.remit, lease, self.clock.now_ms, folder)
 
         scope = Scope(
-            log.run_id, name, remit=remit, log=log, ledger=ledger, tools=prepared.tools,
-            find_tool=self.outside.any_tool if prepared.open_tools else _no_tool, handles=handles, deps=deps,
-            listener=listener, priority=priority,
+            log.run_id,
+            name,
+            remit=remit,
+            log=log,
+            ledger=ledger,
+            tools=prepared.tools,
+            find_tool=self.outside.any_tool if prepared.open_tools else _no_tool,
+            handles=handles,
+            deps=options.deps,
+            listener=options.listener,
+            priority=options.priority,
         )
         if label is not None:
             scope.label = label

@@ -1,4 +1,4 @@
-"""Budgets: what a run may use at most. A meet takes the smaller of each; None = no limit."""
+"""Budgets (what a run may use at most; a meet takes the smaller of each, None = no limit) and rate limits."""
 
 from __future__ import annotations
 
@@ -34,6 +34,18 @@ class Budget(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def nano(self) -> int | None:
         """Money in nano-dollars."""
         return None if self.usd is None else nano_of(self.usd)
+
+
+class Limit(Struct, frozen=True, kw_only=True):
+    """How often and how many at once."""
+
+    calls: int
+    """calls in `period_s`"""
+    period_s: float = 60.0
+    burst: int = 0
+    """calls that may go at once; 0 = a tenth of `calls`, at least 1"""
+    concurrent: int = 0
+    """calls under way; 0 = any number"""
 
 
 UNLIMITED: Final = Budget()

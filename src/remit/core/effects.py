@@ -36,6 +36,15 @@ def measure_arguments(name: str, arguments: Any) -> tuple[int, str]:
     return len(text), sha256(name.encode() + b"\0" + text).hexdigest()
 
 
+def storable(value: Any) -> Any:
+    """`value` when the journal can hold it; else its ASCII form, bounded, so that a refusal can always be written."""
+    try:
+        _encode(value)
+    except (ValueError, TypeError, RecursionError):
+        return ascii(value)[:1000]
+    return value
+
+
 class Need(Struct, frozen=True, gc=False):
     """One resource that an effect touches.
 
@@ -63,6 +72,20 @@ class Deny(Struct, frozen=True, gc=False):
     def error(self) -> RemitError:
         """The same as an exception, for callers that have no value to return."""
         return error_of(self.code, self.why, self.hint)
+
+
+class Refusal(Exception):  # not an error: a check's no, on its way to the journal
+    """A check said no."""
+
+    def __init__(self, deny: Deny) -> None:
+        super().__init__(deny.code)
+        self.deny = deny
+
+
+def must(deny: Deny | None) -> None:
+    """Go on, or raise Refusal."""
+    if deny is not None:
+        raise Refusal(deny)
 
 
 class Ask(Struct, frozen=True, gc=False):

@@ -137,32 +137,47 @@ def glob_match(pattern: str, path: str) -> bool:
 class GlobSet:
     """Many patterns matched at once, fast enough to ask for every entry of a tree.
 
-    Most patterns are `**/NAME`, `**/NAME/**` or `**/*SUFFIX`: those need the entry's name only. `match_entry`
-    is for a walk from the top that stops at a match, so it need not look at the ancestors; `match` looks at all.
+    Almost every pattern ends in a plain name (`**/NAME`, `A/NAME/**`) or in `*SUFFIX`: one look at the entry's name
+    then says whether any pattern has to be tried. `match_entry` is for a walk from the top that stops at a match,
+    so it need not look at the ancestors; `match` looks at all.
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
         names: set[str] = set()
         suffixes: set[str] = set()
+        by_name: dict[str, list[str]] = {}
+        by_form: list[str] = []
         others: list[str] = []
         for pattern in dict.fromkeys(patterns):
-            body = pattern.removeprefix("**/")
-            stem = body.removesuffix("/**")
-            if body == pattern or "/" in stem or stem in ("", ".", ".."):
-                others.append(compile_glob(pattern).pattern)
-            elif not set(stem) & set("*?["):
-                names.add(stem)
-            elif stem == body and stem[0] == "*" and len(stem) > 1 and not set(stem[1:]) & set("*?["):
-                suffixes.add(stem[1:])
+            compiled = compile_glob(pattern).pattern  # refuses a bad pattern, whatever its kind
+            segments = _normal(pattern)
+            stem = segments[:-1] if segments[-1:] == ["**"] else segments
+            last = stem[-1] if stem else "**"
+            anywhere = stem[:-1] == ["**"]
+            if last in ("", "**"):
+                others.append(compiled)
+            elif not set(last) & set("*?["):
+                names.update([last] * anywhere)
+                by_name.setdefault(last, []).extend([compiled] * (not anywhere))
+            elif anywhere and last[0] == "*" and last.count("*") == 1 and not set(last) & set("?["):
+                suffixes.add(last[1:])
+            elif anywhere and "**" not in last:
+                by_form.append(compile_glob(last).pattern)
             else:
-                others.append(compile_glob(pattern).pattern)
+                others.append(compiled)
         self._names = frozenset(names)
         self._suffixes = tuple(sorted(suffixes))
-        self._others = re.compile("|".join(f"(?:{text})" for text in others), re.DOTALL) if others else None
+        self._by_name = {name: _union(texts) for name, texts in by_name.items() if texts}
+        self._by_form = _union(by_form) if by_form else None
+        self._others = _union(others) if others else None
 
     def match_entry(self, name: str, path: str) -> bool:
         """Whether the entry `path`, whose last segment is `name`, matches; its ancestors are known not to."""
         if name in self._names or name.endswith(self._suffixes):
+            return True
+        if self._by_form is not None and self._by_form.fullmatch(name):
+            return True
+        if name in self._by_name and self._by_name[name].fullmatch(path):
             return True
         return self._others is not None and self._others.fullmatch(path) is not None
 
@@ -176,3 +191,7 @@ class GlobSet:
                 return True
             at = end
         return False
+
+
+def _union(texts: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{text})" for text in texts), re.DOTALL)

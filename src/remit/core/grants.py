@@ -1,11 +1,11 @@
 """Grants: `verb:pattern`, parsed once, matched on parsed resources.
 
-    fs.read fs.write   glob on the path relative to the workspace (matched after resolution)
-    shell              argv patterns: `git` = that program with any arguments; `git status` = exactly
-                       these; a last `*` or `**` = any further arguments (none too)
-    net                [METHOD[,METHOD] ][scheme://]host[:port][/path]; GET,HEAD over https 443 by default;
-                       `*.x.org` = x.org's subdomains; private addresses only as literal addresses
-    tool model env secret memory delegate    glob on the name (`*` matches / and : too)
+fs.read fs.write   glob on the path relative to the workspace (matched after resolution)
+shell              argv patterns: `git` = that program with any arguments; `git status` = exactly
+                   these; a last `*` or `**` = any further arguments (none too)
+net                [METHOD[,METHOD] ][scheme://]host[:port][/path]; GET,HEAD over https 443 by default;
+                   `*.x.org` = x.org's subdomains; private addresses only as literal addresses
+tool model env secret memory delegate    glob on the name (`*` matches / and : too)
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Grant(Struct, frozen=True, gc=False):
             case "net":
                 return self._covers_net(need.detail, deny=False)
             case "delegate":
-                return self.pattern.isdecimal() and need.resource.isdecimal() and int(need.resource) <= int(self.pattern)
+                return (
+                    self.pattern.isdecimal() and need.resource.isdecimal() and int(need.resource) <= int(self.pattern)
+                )
             case _:
                 return name_match(self.pattern, need.resource)
 
@@ -117,6 +119,8 @@ def parse_grant(text: str) -> Grant:
         case "delegate":
             if not pattern.isdecimal():
                 raise Invalid("grant_invalid", f"{text!r}: delegate takes a depth, for example delegate:2")
+        case _:
+            pass  # the other verbs match on a name
     return Grant(verb, pattern)
 
 

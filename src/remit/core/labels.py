@@ -45,8 +45,6 @@ def join(a: Label, b: Label) -> Label:
         readers = b.readers if a.readers is None else a.readers
     else:
         readers = tuple(sorted(set(a.readers) & set(b.readers)))
-    if a.sources == b.sources:
-        sources = a.sources
-    else:
-        sources = tuple(dict.fromkeys(a.sources + b.sources))[:MAX_SOURCES]
+    same = a.sources == b.sources
+    sources = a.sources if same else tuple(dict.fromkeys(a.sources + b.sources))[:MAX_SOURCES]
     return Label(integrity, readers, sources)

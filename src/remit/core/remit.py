@@ -1,12 +1,14 @@
 """The Remit: everything an agent may do, as a value that is handed down and only ever narrowed.
 
-A remit is a stack of layers. A need is allowed when no denial of any layer reaches it and every
-layer grants it. A meet puts one stack on the other, so it is evaluated lazily for every verb and
-cannot widen by construction.
+A remit is a stack of layers, the root's first. A need is allowed when no denial of any layer reaches
+it and every layer that names grants grants it. A meet puts one stack on the other, so it is evaluated
+lazily for every verb and cannot widen by construction.
 
-    TOP      no layers                everything (root administration only)
-    BOTTOM   one layer, no grants     nothing
-    UNSET    not configured           as the parent says; at the root: nothing but what is implied
+    TOP      no layers                       everything (root administration only)
+    BOTTOM   one layer with empty grants     nothing
+    UNSET    one layer that names no grants  below another layer: as the parent; as the root: nothing
+
+That an UNSET root stays nothing however much a child asks for is why its layer is kept in the stack.
 """
 
 from __future__ import annotations
@@ -76,8 +78,8 @@ class Remit(Struct, frozen=True):
 
     @property
     def unset(self) -> bool:
-        """Whether no layer names any grant (denials may be there)."""
-        return bool(self.layers) and all(layer.grants is None for layer in self.layers)
+        """Whether the root layer names no grant (denials may be there)."""
+        return bool(self.layers) and self.layers[0].grants is None
 
     def ruling(self, need: Need, now_ms: int = 0) -> Ruling:
         """Whether the need is allowed, and by which rule. A denial beats every grant."""
@@ -87,6 +89,8 @@ class Remit(Struct, frozen=True):
             for d in layer.denials:
                 if d.forbids(need):
                     return Ruling(False, f"deny {d}", True)
+        if self.layers and self.layers[0].grants is None:
+            return Ruling(False, "")  # nobody gave the root anything, so there is nothing to hand down
         rule = "" if self.layers else "top"
         for layer in self.layers:
             if layer.grants is None:
@@ -125,8 +129,12 @@ class Remit(Struct, frozen=True):
 
     def granted(self, verb: str) -> tuple[str, ...]:
         """Path patterns of `verb` that every layer with grants covers whole (used to bind folders in a sandbox)."""
+        if self.unset:
+            return ()
         stacks = [
-            tuple(g.pattern for g in layer.grants if g.verb == verb) for layer in self.layers if layer.grants is not None
+            tuple(g.pattern for g in layer.grants if g.verb == verb)
+            for layer in self.layers
+            if layer.grants is not None
         ]
         return tuple(
             dict.fromkeys(p for mine in stacks for p in mine if all(_any_beneath(p, others) for others in stacks))

@@ -52,7 +52,8 @@ class Signature:
         if names[:1] == ("self",):
             names = names[1:]
         defaults = _defaults(fn, code)
-        context, fields = "", []
+        context = ""
+        fields: list[tuple[Any, ...]] = []
         for p in names:
             if p not in hints:
                 raise Invalid("schema_invalid", f"tool {name}: parameter {p} has no type")
@@ -71,7 +72,7 @@ class Signature:
     def decode(self, arguments: Any) -> dict[str, Any]:
         """Keyword arguments from a JSON object; raises arguments_invalid with path and expectation."""
         try:
-            values = msgspec.convert(arguments, self.struct, dec_hook=decode_foreign)
+            values: Any = msgspec.convert(arguments, self.struct, dec_hook=decode_foreign)
         except (msgspec.ValidationError, ValueError, RecursionError) as e:
             raise Invalid("arguments_invalid", str(e)[:500]) from e
         return {f: getattr(values, f) for f in self.fields}

@@ -46,8 +46,11 @@ class Tool:
             raise Invalid("value_invalid", f"effect={effect!r}; one of {', '.join(TIERS)}")
         self.fn = fn
         self.name = name or fn.__name__
-        if not self.name.isascii() or not self.name.replace("_", "a").isalnum() or len(self.name) > 64 or (
-            self.name != self.name.lower()
+        if (
+            not self.name.isascii()
+            or not self.name.replace("_", "a").isalnum()
+            or len(self.name) > 64
+            or (self.name != self.name.lower())
         ):
             raise Invalid("value_invalid", f"tool name {self.name!r}; use [a-z0-9_], at most 64 characters")
         self.effect = effect

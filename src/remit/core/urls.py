@@ -138,6 +138,8 @@ def _host(text: str) -> str:
     if text.startswith("["):
         if "%" in text:
             raise _invalid("an IPv6 host may not name an interface")
+        if ":" not in text:
+            raise _invalid("only an IPv6 host is written in brackets")
         return canonical_address(text[1:-1])
     if not text.isascii():
         raise _invalid("a host name must be ASCII; write an international name in its xn-- form")

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from remit.core.effects import Ask, Deny, Waiting, measure_arguments
+from remit.core.effects import Ask, Deny, Refusal, Waiting, measure_arguments
 from remit.core.events import EffectInDoubt, WaitClosed, WaitOpened
 from remit.core.ids import new_id
+from remit.gate.scope import Scope
 from remit.ports.approver import Approver
 from remit.ports.clock import Clock
 from remit.ports.journal import InboxRow
 
 if TYPE_CHECKING:
     from remit.gate.resolve import Action
-    from remit.gate.scope import Scope
 
 
-class Edited(Exception):  # noqa: N818  # not an error: control flow back to block 1
+class Edited(Exception):  # not an error: control flow back to block 1
     """The person changed the arguments; perform the call again with `answer.arguments`."""
 
     def __init__(self, answer: WaitClosed) -> None:
@@ -30,11 +30,12 @@ class Edited(Exception):  # noqa: N818  # not an error: control flow back to blo
 
 
 async def settle(
-    ask: Ask, action: Action, scope: Scope, *, answer: WaitClosed | None, approver: Approver | None, clock: Clock
-) -> Deny | Waiting | None:
-    """None = approved. `answer` is what the journal already holds for this key."""
+    ask: Ask, action: Action, scope: Scope, answer: WaitClosed | None, approver: Approver | None, clock: Clock
+) -> Waiting | None:
+    """None = approved; raises Refusal. `answer` is what the journal already holds for this key."""
     if answer is not None and answer.digest == action.digest:
-        return _verdict(answer)
+        _refused(answer)
+        return None
     recorded = scope.recorded.get(action.key) if scope.recorded is not None else None
     if recorded is not None and recorded.state == "waiting" and answer is None and recorded.digest == action.digest:
         row = _row(recorded.item, action, scope, ask, clock.now_ms())
@@ -53,13 +54,15 @@ async def settle(
     scope.emit(closed)
     if edited:
         raise Edited(closed)
-    return _verdict(closed)
+    _refused(closed)
+    return None
 
 
-def _verdict(answer: WaitClosed) -> Deny | None:
-    if answer.decision in ("approved", "edited"):
-        return None
-    return Deny("approval_refused", "approval", f"a person refused this call: {answer.reason or 'no reason given'}")
+def _refused(answer: WaitClosed) -> None:
+    """Raise Refusal for an answer that was no."""
+    if answer.decision not in ("approved", "edited"):
+        why = f"a person refused this call: {answer.reason or 'no reason given'}"
+        raise Refusal(Deny("approval_refused", "approval", why))
 
 
 def _row(item: str, action: Action, scope: Scope, ask: Ask, now_ms: int) -> InboxRow:

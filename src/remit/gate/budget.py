@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from remit.core.budget import Budget
-from remit.core.effects import Deny
+from remit.core.effects import Deny, Refusal
 from remit.core.usage import NO_USAGE, Usage, usd
 
 # Source: no published byte-pair vocabulary averages below two bytes a token on text.
@@ -35,11 +35,11 @@ class Ledger:
 
     __slots__ = (
         "budget",
+        "chain",
         "deadline",
         "limited",
         "model_calls",
         "nano",
-        "parent",
         "reserved",
         "tool_calls",
         "unpriced",
@@ -48,10 +48,13 @@ class Ledger:
 
     def __init__(self, budget: Budget, *, started: float, parent: Ledger | None = None) -> None:
         self.budget = budget
-        self.parent = parent
+        self.chain: tuple[Ledger, ...] = (self, *(parent.chain if parent is not None else ()))
+        """this ledger and all above it"""
         self.deadline = None if budget.seconds is None else started + budget.seconds
         names = ("usd", "tokens", "input_tokens", "output_tokens", "model_calls", "tool_calls")
-        self.limited = any(getattr(budget, n) is not None for n in names) or (parent is not None and parent.limited)
+        self.limited: bool = any(getattr(budget, n) is not None for n in names) or (
+            parent is not None and parent.limited
+        )
         self.nano = 0
         self.usage = NO_USAGE
         self.model_calls = 0
@@ -66,53 +69,46 @@ class Ledger:
 
     def settle(self, held: Reservation | None, usage: Usage | None, nano: int | None) -> None:
         """Replace a reservation by what was really used (`usage` None = nothing)."""
-        ledger: Ledger | None = self
-        while ledger is not None:
+        for ledger in self.chain:
             if held is not None and held in ledger.reserved:
                 ledger.reserved.remove(held)
             if usage is not None:
                 ledger.usage = ledger.usage + usage
                 ledger.nano += nano or 0
                 ledger.unpriced += nano is None
-            ledger = ledger.parent
 
 
-def check_model(ledger: Ledger, model: str, request_bytes: int, max_output: int, price: Pricer) -> Deny | Reservation:
-    """Reserve a model call in the ledger and all its parents, or say which ceiling it would pass."""
-    worst = Usage(input_tokens=request_bytes // BYTES_PER_TOKEN, output_tokens=max_output)
-    nano = price(model, worst)
-    chain = _chain(ledger)
-    for each in chain:
-        if each.budget.usd is not None and nano is None:
-            return Deny("budget_unpriced", "budget", f"{model} has no known price, and a money budget holds")
-        problem = _over(each, worst, nano or 0)
-        if problem:
-            return Deny("budget_exceeded", "budget", problem)
-    held = Reservation(nano or 0, worst.input_tokens, worst.output_tokens)
+def reserve_model(ledger: Ledger, model: str, request_bytes: int, max_output: int, price: Pricer) -> Reservation | None:
+    """Reserve a model call in the ledger and all its parents; raises Refusal naming the ceiling it could pass."""
+    chain = ledger.chain
+    held = None
+    if ledger.limited:
+        worst = Usage(input_tokens=request_bytes // BYTES_PER_TOKEN, output_tokens=max_output)
+        nano = price(model, worst)
+        for each in chain:
+            if each.budget.usd is not None and nano is None:
+                raise Refusal(
+                    Deny("budget_unpriced", "budget", f"{model} has no known price, and a money budget holds")
+                )
+            problem = _over(each, worst, nano or 0)
+            if problem:
+                raise Refusal(Deny("budget_exceeded", "budget", problem))
+        held = Reservation(nano or 0, worst.input_tokens, worst.output_tokens)
     for each in chain:
         each.model_calls += 1
-        each.reserved.append(held)
+        if held is not None:
+            each.reserved.append(held)
     return held
 
 
-def check_tool(ledger: Ledger) -> Deny | None:
-    """Count a tool call, or say that the ceiling of calls is reached."""
-    chain = _chain(ledger)
-    for each in chain:
+def reserve_tool(ledger: Ledger) -> None:
+    """Count a tool call; raises Refusal when the ceiling of calls is reached."""
+    for each in ledger.chain:
         limit = each.budget.tool_calls
         if limit is not None and each.tool_calls >= limit:
-            return Deny("budget_exceeded", "budget", f"all {limit} tool calls are used")
-    for each in chain:
+            raise Refusal(Deny("budget_exceeded", "budget", f"all {limit} tool calls are used"))
+    for each in ledger.chain:
         each.tool_calls += 1
-    return None
-
-
-def _chain(ledger: Ledger) -> list[Ledger]:
-    found, each = [], ledger
-    while each is not None:
-        found.append(each)
-        each = each.parent  # type: ignore[assignment]  # the loop ends at the root's None
-    return found
 
 
 def _over(ledger: Ledger, worst: Usage, nano: int) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from remit.core.effects import Deny, Done, Failed, Need, Outcome, Refused, Waiting
-from remit.core.events import EffectDenied, EffectDone, EffectFailed, EffectInDoubt, EffectIntent, WaitClosed
+from remit.core.effects import Deny, Done, Failed, Need, Outcome, Refusal, Refused, must, storable
+from remit.core.events import EffectDenied, EffectDone, EffectFailed, EffectInDoubt, WaitClosed
 from remit.core.ids import new_id
 from remit.core.messages import ToolCall
 from remit.core.model import ModelRequest, Reply, StreamEnd
@@ -72,56 +72,36 @@ class Gate:
         return await self.perform(model_action(key, model, request), scope)  # --------- 1 resolve
 
     async def perform(self, action: Action, scope: Scope, answer: WaitClosed | None = None) -> Outcome:
-        """The nine blocks for a resolved action."""
-        approved = False
+        """The nine blocks for a resolved action; a check that says no raises Refusal."""
+        agreed = False
         if scope.recorded is not None:
             recorded = await replay.answer(action, scope, self._lend, self._clock)
-            if isinstance(recorded, Done | Failed | Refused | Waiting):
+            if not isinstance(recorded, bool):
                 return recorded
-            approved = recorded
-        deny = self._granted(action, scope)  # ----------------------------------------- 2 grant
-        if deny is not None:
-            return self._refuse(deny, action.key, action.name, scope, action)
-        ask = None  # ------------------------------------------------------------------ 3 flow
-        if action.tool is not None:
-            tool = action.tool
-            ask = flow.check_tool(
-                scope.label, tool.name, own=not tool.builtin, effect=tool.effect, needs=action.needs
-            )
-        limit = ""  # ------------------------------------------------------------------ 4 rate
-        if not self._rates.idle:
-            limit = f"{action.kind}:{action.name}"
-            deny = await self._rates.acquire(limit, scope.priority)
-            if deny is not None:
-                return self._refuse(deny, action.key, action.name, scope, action)
+            agreed = recorded
         held: budget.Reservation | None = None
+        rated = False
         try:
-            reserved = self._reserve(action, scope)  # --------------------------------- 5 budget
-            if isinstance(reserved, Deny):
-                return self._refuse(reserved, action.key, action.name, scope, action)
-            held = reserved
-            if ask is not None and not approved:  # ------------------------------------ 6 approval
-                verdict = await approval.settle(
-                    ask, action, scope, answer=answer, approver=self.approver, clock=self._clock
-                )
-                if isinstance(verdict, Waiting):
-                    return verdict
-                if verdict is not None:
-                    return self._refuse(verdict, action.key, action.name, scope, action)
-            scope.emit(  # ------------------------------------------------------------- 7 intent
-                EffectIntent(
-                    action.key, action.kind, action.name, action.digest, action.tier, action.arguments,
-                    tuple([str(n) for n in action.needs]) if action.tool is not None else (), scope.label,
-                )
-            )
+            must(self._granted(action, scope))  # --------------------------------------- 2 grant
+            ask = None if agreed else flow.check(action, scope.label)  # ----------------- 3 flow
+            must(await self._rates.acquire(action.rate_name, scope.priority))  # --------- 4 rate
+            rated = True
+            held = self._reserve(action, scope)  # -------------------------------------- 5 budget
+            if ask is not None:  # ------------------------------------------------------ 6 approval
+                waiting = await approval.settle(ask, action, scope, answer, self.approver, self._clock)
+                if waiting is not None:
+                    return waiting
+            scope.emit(action.intent(scope.label))  # ----------------------------------- 7 intent
             if action.tier != "pure":
                 await scope.log.flush()
-            return await self._effect(action, scope)  # -------------------------------- 8 effect, 9 outcome
+            return await self._effect(action, scope)  # --------------------------------- 8 effect, 9 outcome
+        except Refusal as no:
+            return self._refuse(no.deny, action.key, action.name, scope, action)
         finally:
             if held is not None:
                 scope.ledger.settle(held, None, None)
-            if limit:
-                self._rates.release(limit)
+            if rated:
+                self._rates.release(action.rate_name)
 
     def _granted(self, action: Action, scope: Scope) -> Deny | None:
         now_ms = self._clock.now_ms()
@@ -133,17 +113,15 @@ class Gate:
             deny = grant.check_denials(scope.remit, net("POST", action.model.url), now_ms)
         return deny
 
-    def _reserve(self, action: Action, scope: Scope) -> budget.Reservation | Deny | None:
+    def _reserve(self, action: Action, scope: Scope) -> budget.Reservation | None:
         ledger = scope.ledger
         if ledger.deadline is not None and self._clock.monotonic() >= ledger.deadline:
-            return Deny("deadline_exceeded", "budget", "the run's time is used up")
+            raise Refusal(Deny("deadline_exceeded", "budget", "the run's time is used up"))
         if action.request is None:
-            return budget.check_tool(ledger)
-        if not ledger.limited:
-            ledger.model_calls += 1
+            budget.reserve_tool(ledger)
             return None
         maximum = action.request.settings.max_tokens or budget.DEFAULT_MAX_OUTPUT
-        return budget.check_model(ledger, action.name, action.size, maximum, self._price)
+        return budget.reserve_model(ledger, action.name, action.size, maximum, self._price)
 
     async def _effect(self, action: Action, scope: Scope) -> Outcome:
         started = self._clock.monotonic()
@@ -159,11 +137,7 @@ class Gate:
             return self._failed(e, action, scope, started)
         usage, nano = reply.usage, self._price(action.name, reply.usage)
         scope.ledger.settle(None, usage, nano)
-        scope.emit(
-            EffectDone(
-                action.key, msgspec.Raw(text), scope.label, usage, nano, self._since(started)
-            )
-        )
+        scope.emit(EffectDone(action.key, msgspec.Raw(text), scope.label, usage, nano, self._since(started)))
         return Done(reply, scope.label)
 
     async def _run_tool(self, action: Action, scope: Scope, started: float) -> Outcome:
@@ -218,9 +192,7 @@ class Gate:
         label = scope.label if action.tool is None else label_of(action.tool, scope.label)
         if action.tool is not None and e.code != "tool_failed":
             label = scope.label  # the text is remit's own
-        scope.emit(
-            EffectFailed(action.key, e.code, e.message, e.hint, e.retryable, label, self._since(started))
-        )
+        scope.emit(EffectFailed(action.key, e.code, e.message, e.hint, e.retryable, label, self._since(started)))
         return Failed(e, label)
 
     def _interrupted(self, action: Action, scope: Scope, started: float) -> None:
@@ -235,8 +207,9 @@ class Gate:
         self, deny: Deny, key: str, name: str, scope: Scope, action: Action | None = None, arguments: Any = None
     ) -> Refused:
         scope.denied += 1
-        digest, arguments = (action.digest, action.arguments) if action is not None else ("", arguments)
-        scope.emit(EffectDenied(key, name[:64], deny.check, deny.code, deny.why, deny.hint, digest, arguments))
+        digest, arguments = (action.digest, action.arguments) if action is not None else ("", storable(arguments))
+        shown = name[:64].encode("ascii", "replace").decode()
+        scope.emit(EffectDenied(key, shown, deny.check, deny.code, deny.why, deny.hint, digest, arguments))
         return Refused(deny)
 
     def _since(self, started: float) -> int:

@@ -8,17 +8,23 @@ do not ask: they cannot send anything out; their results keep the joined label.
 
 from __future__ import annotations
 
-from remit.core.effects import Ask, Need
+from typing import TYPE_CHECKING
+
+from remit.core.effects import Ask
 from remit.core.labels import Label
 
+if TYPE_CHECKING:
+    from remit.gate.resolve import Action
 
-def check_tool(label: Label, name: str, *, own: bool, effect: str, needs: tuple[Need, ...]) -> Ask | None:
-    """Whether a person must look at this call first."""
-    if not label.untrusted:
+
+def check(action: Action, label: Label) -> Ask | None:
+    """Whether a person must look at this action first, given the label of the context."""
+    tool = action.tool
+    if tool is None or not label.untrusted:
         return None
     sources = ", ".join(label.sources[:4]) or "untrusted data"
-    if any(need.verb == "net" for need in needs):
-        return Ask(f"{name} would send a request while the context holds data of {sources}. Allow it?")
-    if own and effect != "read":
-        return Ask(f"{name} ({effect}) would run while the context holds data of {sources}. Allow it?")
+    if any(need.verb == "net" for need in action.needs):
+        return Ask(f"{tool.name} would send a request while the context holds data of {sources}. Allow it?")
+    if not tool.builtin and tool.effect != "read":
+        return Ask(f"{tool.name} ({tool.effect}) would run while the context holds data of {sources}. Allow it?")
     return None

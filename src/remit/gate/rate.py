@@ -13,8 +13,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
-
+from remit.core.budget import Limit
 from remit.core.effects import Deny
 from remit.core.grants import name_match
 from remit.ports.clock import Clock
@@ -22,18 +21,6 @@ from remit.ports.clock import Clock
 PRIORITIES: Final[dict[str, int]] = {"critical": 0, "high": 1, "normal": 2, "low": 3}
 MAX_QUEUE: Final = 100  # Source: spec/models.md 8
 AGEING_S: Final = 10.0
-
-
-class Limit(Struct, frozen=True, kw_only=True):
-    """How often and how many at once."""
-
-    calls: int
-    """calls in `period_s`"""
-    period_s: float = 60.0
-    burst: int = 0
-    """calls that may go at once; 0 = a tenth of `calls`, at least 1"""
-    concurrent: int = 0
-    """calls under way; 0 = any number"""
 
 
 class _Bucket:
@@ -114,19 +101,14 @@ class Rates:
         self._clock = clock
         self._buckets: dict[str, _Bucket | None] = {}
 
-    @property
-    def idle(self) -> bool:
-        """Whether there is no limit at all."""
-        return not self._limits
-
     async def acquire(self, name: str, priority: str) -> Deny | None:
         """Wait for a place (or refuse when the queue is full); every success needs one `release`."""
-        bucket = self._bucket(name)
+        bucket = self._bucket(name) if self._limits else None
         return None if bucket is None else await bucket.acquire(priority)
 
     def release(self, name: str) -> None:
         """The call is over."""
-        bucket = self._bucket(name)
+        bucket = self._bucket(name) if self._limits else None
         if bucket is not None:
             bucket.release()
 

@@ -81,7 +81,9 @@ def _recorded_done(done: EffectDone, action: Action, scope: Scope) -> Done:
 def _resolved(record: Any, action: Action, scope: Scope) -> Outcome | bool:
     """What a person said of an effect in doubt."""
     if record.resolution == "done":
-        return Done("done: a person confirmed that this happened before the crash; its output is lost", scope.label, True)
+        return Done(
+            "done: a person confirmed that this happened before the crash; its output is lost", scope.label, True
+        )
     return True
 
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from remit.core.effects import Deny, Need, Tier, measure_arguments
+from remit.core.events import EffectIntent
+from remit.core.labels import Label
 from remit.core.messages import ToolCall
 from remit.core.model import ModelRequest
 from remit.core.tools import Tool
@@ -25,7 +27,21 @@ MAX_ARGUMENT_BYTES: Final = 1024 * 1024
 class Action:
     """One effect, resolved."""
 
-    __slots__ = ("arguments", "digest", "key", "kind", "model", "name", "needs", "request", "size", "tier", "tool", "values")
+    __slots__ = (
+        "arguments",
+        "digest",
+        "key",
+        "kind",
+        "model",
+        "name",
+        "needs",
+        "rate_name",
+        "request",
+        "size",
+        "tier",
+        "tool",
+        "values",
+    )
 
     def __init__(self, key: str, kind: str, name: str, tier: Tier, digest: str, arguments: Any) -> None:
         self.key = key
@@ -40,12 +56,18 @@ class Action:
         self.values: dict[str, Any] = {}
         self.model: Model | None = None
         self.request: ModelRequest | None = None
+        self.rate_name = f"{kind}:{name}"
+
+    def intent(self, label: Label) -> EffectIntent:
+        """The event that says what is about to happen."""
+        needs = () if self.tool is None else tuple([str(n) for n in self.needs])
+        return EffectIntent(self.key, self.kind, self.name, self.digest, self.tier, self.arguments, needs, label)
 
 
 def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
     """The action of a tool call; a Deny says what is wrong with it."""
     if call.invalid:
-        return Deny("arguments_invalid", "resolve", f"the arguments are not a JSON object: {call.invalid[:200]}")
+        return Deny("arguments_invalid", "resolve", f"the arguments are not a JSON object: {ascii(call.invalid[:200])}")
     try:
         size, digest = measure_arguments(call.name, call.arguments)
     except (ValueError, TypeError, RecursionError) as e:
@@ -55,7 +77,7 @@ def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
     tool = scope.tools.get(call.name) or scope.find_tool(call.name)
     if tool is None:
         names = ", ".join(sorted(scope.tools)[:40]) or "none"
-        return Deny("tool_unknown", "resolve", f"there is no tool {call.name[:64]!r}; the tools are: {names}")
+        return Deny("tool_unknown", "resolve", f"there is no tool {ascii(call.name[:64])}; the tools are: {names}")
     action = Action(key, "tool", tool.name, tool.tier, digest, call.arguments)
     action.tool = tool
     try:

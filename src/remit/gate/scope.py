@@ -13,6 +13,7 @@ from remit.gate.budget import Ledger
 from remit.guard.handles import Lease
 from remit.ports.journal import Entry, RunLog
 
+
 class Recorder(Protocol):
     """What a resumed run remembers (journal/replay.py)."""
 
@@ -42,7 +43,7 @@ class Scope:
         "tools",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # made by the runner only, by keyword
         self,
         run_id: str,
         agent: str,

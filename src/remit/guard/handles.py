@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from remit.core import needs
 from remit.core.effects import Need
 from remit.core.remit import Remit
-from remit.errors import Denied, Unavailable
+from remit.errors import Denied
 from remit.ports.http import HttpReply, HttpRequest
 from remit.ports.sandbox import Sandbox, SandboxJob, SandboxResult
 from remit.ports.tool import Egress, Files, Workspace
@@ -63,9 +63,7 @@ class Lenders(Protocol):
 class Handles:
     """What one call may use. Made for the call; each handle only when the tool asks for it."""
 
-    def __init__(
-        self, remit: Remit, lease: Lease, now_ms: Callable[[], int], *, outside: Lenders, folder: str
-    ) -> None:
+    def __init__(self, remit: Remit, lease: Lease, now_ms: Callable[[], int], *, outside: Lenders, folder: str) -> None:
         self._remit = remit
         self._lease = lease
         self._now_ms = now_ms
@@ -171,5 +169,6 @@ class GrantedHttp:
 def literal_host(remit: Remit, need: Need) -> bool:
     """Whether every layer that grants names the need's host itself (never a wildcard): private addresses need that."""
     layers = [layer.grants for layer in remit.layers if layer.grants is not None]
-    return bool(layers) and all(any(g.parts[2:3] == need.detail[2:3] and g.covers(need) for g in grants) for grants in layers)
-
+    return bool(layers) and all(
+        any(g.parts[2:3] == need.detail[2:3] and g.covers(need) for g in grants) for grants in layers
+    )

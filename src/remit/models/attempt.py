@@ -46,5 +46,5 @@ def delay_s(outcome: Failed, attempt: int, clock: Clock) -> float:
     asked = outcome.error.retry_after_s if isinstance(outcome.error, ModelError) else None
     if asked is not None:
         return min(max(asked, 0.0), CAP_S)
-    ceiling = min(CAP_S, BASE_S * 2 ** (attempt - 1))
+    ceiling: float = min(CAP_S, BASE_S * 2 ** (attempt - 1))
     return ceiling * clock.random_bits(32) / 2**32

@@ -85,5 +85,3 @@ def spec_of(tool: Any) -> ToolSpec:
     if isinstance(tool, ToolSpec):
         return tool
     return (tool if isinstance(tool, Tool) else Tool(tool)).spec
-
-

@@ -105,7 +105,7 @@ class Journal(Protocol):
         ...
 
     async def answer(self, item: str, make: Any) -> str:
-        """Close `item` once, atomically: append `make(row) -> WaitClosed | EffectResolved` to its run; returns the run id.
+        """Close `item` once, atomically: append `make(row)` (WaitClosed | EffectResolved) to its run; returns the run id.
 
         Works while the run is parked and while its process is gone; raises item_unknown, approval_used, run_active.
         """

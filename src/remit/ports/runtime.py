@@ -18,8 +18,9 @@ from remit.errors import InternalError
 class RuntimePort(Protocol):
     """What definitions need of a runtime."""
 
-    async def run(self, agent: Any, task: Any, **options: Any) -> Any:
-        """Run an agent to its end (or to where it waits)."""
+    @property
+    def run(self) -> Callable[..., Any]:
+        """Run an agent to its end (or to where it waits): `await run(agent, task, **options)`."""
         ...
 
     async def call_model(self, handle: Any, request: Any, listener: Callable[[Any, Any], None] | None) -> Any:

@@ -29,7 +29,7 @@ class EventStream:
         if self._ended:
             raise StopAsyncIteration
         if self._task is None:
-            self._task = asyncio.create_task(self._work())
+            self._task = asyncio.create_task(self._work())  # noqa: TID251  # this class owns the task and waits for it
         try:
             last, item = await self._queue.get()
         except asyncio.CancelledError:

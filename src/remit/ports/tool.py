@@ -104,7 +104,7 @@ class Context(Generic[Deps]):
     __remit_context__ = True
     __slots__ = ("_handles", "agent", "deps", "idempotency_key", "key", "now_ms", "run_id")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # made by the gate only, by keyword
         self, deps: Any, *, run_id: str, agent: str, key: str, idempotency_key: str, now_ms: int, handles: Any
     ) -> None:
         self.deps: Deps = deps

@@ -1,0 +1,101 @@
+"""Durable journal events a second: 1,000 writers, each waiting until its event is on disk before it writes the next.
+
+    journal_run.py remit|floor PATH WRITERS EVENTS
+
+`remit` is the journal as the runtime uses it: one run a writer, hash chain, group commit. `floor` is what SQLite itself
+gives: one thread, rows of the same size, 512 a transaction, no chain, no waiting tasks. Both use WAL and
+synchronous=FULL. The count is read back from the file, and the chain is verified, before the line is printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+BATCH = 512
+COLUMNS = "run_id, seq, epoch, at_ms, body, prev, hash"
+
+
+def _result(events: int, wall: float, cpu: float) -> dict[str, Any]:
+    return {"runs": events, "events_per_s": events / wall, "cpu_us": cpu / events * 1e6, "wall": wall, "cpu": cpu}
+
+
+async def subject(path: str, writers: int, events: int) -> dict[str, Any]:
+    """Measure remit's journal."""
+    from remit.adapters.clock import SystemClock
+    from remit.core.events import EffectIntent, RunStarted
+    from remit.core.ids import new_id
+    from remit.journal.open import open_journal
+
+    clock = SystemClock()
+    journal = open_journal(f"sqlite:{path}", clock)
+    ids = [new_id("run", clock.now_ms(), clock.random_bits(80)) for _ in range(writers)]
+    logs = [journal.create(run_id, RunStarted(agent="bench", task="count")) for run_id in ids]
+    await asyncio.gather(*[log.flush() for log in logs])
+    latency: list[float] = []
+
+    async def write(log: Any) -> None:
+        for number in range(events):
+            start = time.perf_counter()
+            log.append(
+                EffectIntent(f"turn/{number}/call/0", "tool", "population", "0" * 64, arguments={"city": "Rome"})
+            )
+            await log.flush()
+            latency.append(time.perf_counter() - start)
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*[write(log) for log in logs])
+    result = _result(writers * events, time.perf_counter() - wall, time.process_time() - cpu)
+    await asyncio.gather(*[log.release("cancelled") for log in logs])
+    stored = sum(b'"effect_intent"' in entry.body for run_id in ids for entry in journal.read(run_id))
+    problems = list(journal.verify())
+    await journal.aclose()
+    if stored != writers * events or problems:
+        raise SystemExit(f"{stored} of {writers * events} events stored; problems: {problems[:3]}")
+    return result | {"p99": sorted(latency)[int(len(latency) * 0.99)]}
+
+
+def floor(path: str, writers: int, events: int) -> dict[str, Any]:
+    """Measure plain SQLite."""
+    import sqlite3
+
+    body = json.dumps(
+        {"type": "effect_intent", "key": "turn/1/call/0", "digest": "0" * 64, "arguments": {"city": "Rome"}}
+    )
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute(f"CREATE TABLE events ({COLUMNS}, PRIMARY KEY (run_id, seq)) WITHOUT ROWID")
+    rows = [(f"run_{w:026}", n, 1, 0, body, b"0" * 32, b"0" * 32) for n in range(events) for w in range(writers)]
+    wall, cpu = time.perf_counter(), time.process_time()
+    for start in range(0, len(rows), BATCH):
+        database.execute("BEGIN IMMEDIATE")
+        database.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows[start : start + BATCH])
+        database.execute("COMMIT")
+    result = _result(len(rows), time.perf_counter() - wall, time.process_time() - cpu)
+    stored = database.execute("SELECT count(*) FROM events").fetchone()[0]
+    database.close()
+    if stored != len(rows):
+        raise SystemExit(f"{stored} of {len(rows)} rows stored")
+    return result
+
+
+def main() -> None:
+    """Measure what the command line names and print one JSON line."""
+    what, path, writers, events = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    if what == "floor":
+        result = floor(path, writers, events)
+    else:
+        try:
+            from uvloop import run
+        except ImportError:
+            from asyncio import run
+        result = run(subject(path, writers, events))
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
