@@ -20,12 +20,13 @@ from remit.core.tools import Tool
 from remit.core.urls import parse_url
 from remit.core.usage import Usage
 from remit.errors import Invalid, RemitError
+from remit.gate.budget import Pricing
 from remit.gate.door import Gate
 from remit.gate.rate import Rates
 from remit.guard.handles import Handles, Lease
 from remit.journal.open import open_journal
 from remit.models.handle import ModelHandle
-from remit.models.prices import price_nano
+from remit.models.prices import price_nano, worst_case_nano
 from remit.ports.approver import Approver
 from remit.ports.clock import Clock
 from remit.ports.http import HttpReply, HttpRequest
@@ -66,7 +67,9 @@ class Runtime(Runner):
         self.workspace = workspace
         self.ceiling = ceiling
         self.outside: Adapters = Adapters()
-        self.gate = Gate(clock=self.clock, rates=Rates(limits or {}, self.clock), price=_price, approver=approver)
+        self.gate = Gate(
+            clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=Pricing(_cost, _worst), approver=approver
+        )
         self._token: Any = None
         self._thresholds = gc.get_threshold()
         if tune_gc:
@@ -217,6 +220,11 @@ def default_runtime() -> Runtime:
 _DEFAULT: list[Runtime] = []
 
 
-def _price(model: str, usage: Usage) -> int | None:
+def _cost(model: str, usage: Usage, at_ms: int) -> int | None:
     provider, _, name = model.partition(":")
-    return price_nano(provider, name, usage)
+    return price_nano(provider, name, usage, at_ms)
+
+
+def _worst(model: str, input_tokens: int, output_tokens: int, at_ms: int) -> int | None:
+    provider, _, name = model.partition(":")
+    return worst_case_nano(provider, name, input_tokens, output_tokens, at_ms)

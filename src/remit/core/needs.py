@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from remit.core.effects import Need
 from remit.core.urls import parse_url
@@ -23,6 +24,7 @@ def shell(argv: Sequence[str]) -> Need:
     return Need("shell", " ".join(argv), tuple(argv))
 
 
+@lru_cache(maxsize=1024)
 def net(method: str, url: str) -> Need:
     """Send `method` to `url`; raises value_invalid for a URL that cannot be canonicalised."""
     u = parse_url(url)

@@ -6,7 +6,6 @@ whole JSON value of the right kind begins. What does not fit says where, for the
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
@@ -65,6 +64,8 @@ def find_json(text: str) -> Any:
     """The JSON value in a reply; raises OutputError where there is none."""
     if len(text) > MAX_JSON_CHARS:
         raise OutputError(f"the answer has {len(text)} characters; at most {MAX_JSON_CHARS}")
+    import json  # only typed answers need it
+
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

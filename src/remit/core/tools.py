@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, overload
 
 from remit.core.effects import TIERS, Need, Tier
+from remit.core.labels import INTEGRITY, Label
 from remit.core.model import ToolSpec
 from remit.errors import Invalid
 
@@ -30,6 +31,7 @@ class Tool:
         "description",
         "effect",
         "fn",
+        "label",
         "max_chars",
         "name",
         "needs",
@@ -60,6 +62,10 @@ class Tool:
         self.reconcile: Callable[..., str] | None = options.pop("reconcile", None)
         self.verbs: tuple[str, ...] = options.pop("verbs", ())
         self.returns: str = options.pop("returns", "tool")
+        self.label = Label(self.returns, None, (f"tool:{self.name}",) if self.returns == "untrusted" else ())
+        """trust of what it returns, before the context's own label joins it"""
+        if self.returns not in INTEGRITY:
+            raise Invalid("value_invalid", f"returns={self.returns!r}; one of {', '.join(INTEGRITY)}")
         self.serial: bool = options.pop("serial", False)
         self.builtin: bool = options.pop("builtin", False)
         self.timeout_s: float = options.pop("timeout_s", DEFAULT_TIMEOUT_S)

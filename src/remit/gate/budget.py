@@ -7,6 +7,7 @@ worst case of a model call is every byte pair of its input as a token plus all a
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from remit.core.budget import Budget
 from remit.core.effects import Deny, Refusal
@@ -16,7 +17,14 @@ from remit.core.usage import NO_USAGE, Usage, usd
 BYTES_PER_TOKEN = 2
 DEFAULT_MAX_OUTPUT = 4096  # tokens; set on a call that names no maximum while a budget holds
 
-Pricer = Callable[[str, Usage], int | None]
+
+class Pricing(NamedTuple):
+    """What models cost, in nano-dollars; None = the price is not known."""
+
+    cost: Callable[[str, Usage, int], int | None]
+    """(model, usage, wall clock in ms) -> what it cost"""
+    worst: Callable[[str, int, int, int], int | None]
+    """(model, input tokens, output tokens, wall clock in ms) -> the most it can cost"""
 
 
 class Reservation:
@@ -78,13 +86,18 @@ class Ledger:
                 ledger.unpriced += nano is None
 
 
-def reserve_model(ledger: Ledger, model: str, request_bytes: int, max_output: int, price: Pricer) -> Reservation | None:
-    """Reserve a model call in the ledger and all its parents; raises Refusal naming the ceiling it could pass."""
+def reserve_model(
+    ledger: Ledger, model: str, size: tuple[int, int], pricing: Pricing, now_ms: int
+) -> Reservation | None:
+    """Reserve a model call in the ledger and all its parents; raises Refusal naming the ceiling it could pass.
+
+    `size` = (bytes of the request, most output tokens).
+    """
     chain = ledger.chain
     held = None
     if ledger.limited:
-        worst = Usage(input_tokens=request_bytes // BYTES_PER_TOKEN, output_tokens=max_output)
-        nano = price(model, worst)
+        worst = Usage(input_tokens=size[0] // BYTES_PER_TOKEN, output_tokens=size[1])
+        nano = pricing.worst(model, worst.input_tokens, worst.output_tokens, now_ms)
         for each in chain:
             if each.budget.usd is not None and nano is None:
                 raise Refusal(

@@ -17,12 +17,13 @@ import msgspec
 from remit.core.effects import Deny, Done, Failed, Need, Outcome, Refusal, Refused, must, storable
 from remit.core.events import EffectDenied, EffectDone, EffectFailed, EffectInDoubt, WaitClosed
 from remit.core.ids import new_id
+from remit.core.labels import join
 from remit.core.messages import ToolCall
 from remit.core.model import ModelRequest, Reply, StreamEnd
 from remit.core.needs import net
 from remit.errors import Conflict, Denied, Exhausted, ModelError, RemitError, Unavailable
 from remit.gate import approval, budget, flow, grant, replay
-from remit.gate.outcome import as_text, label_of
+from remit.gate.outcome import as_text
 from remit.gate.rate import Rates
 from remit.gate.resolve import Action, model_action, tool_action
 from remit.gate.scope import Scope
@@ -39,10 +40,12 @@ _encode = msgspec.json.Encoder().encode
 class Gate:
     """One gate a runtime. It holds no state of a run; that is the scope's."""
 
-    def __init__(self, *, clock: Clock, rates: Rates, price: budget.Pricer, approver: Approver | None = None) -> None:
+    def __init__(
+        self, *, clock: Clock, rates: Rates, pricing: budget.Pricing, approver: Approver | None = None
+    ) -> None:
         self._clock = clock
         self._rates = rates
-        self._price = price
+        self._pricing = pricing
         self.approver = approver
 
     async def call_tool(self, key: str, call: ToolCall, scope: Scope) -> Outcome:
@@ -121,7 +124,7 @@ class Gate:
             budget.reserve_tool(ledger)
             return None
         maximum = action.request.settings.max_tokens or budget.DEFAULT_MAX_OUTPUT
-        return budget.reserve_model(ledger, action.name, action.size, maximum, self._price)
+        return budget.reserve_model(ledger, action.name, (action.size, maximum), self._pricing, self._clock.now_ms())
 
     async def _effect(self, action: Action, scope: Scope) -> Outcome:
         started = self._clock.monotonic()
@@ -135,7 +138,7 @@ class Gate:
             raise
         except RemitError as e:
             return self._failed(e, action, scope, started)
-        usage, nano = reply.usage, self._price(action.name, reply.usage)
+        usage, nano = reply.usage, self._pricing.cost(action.name, reply.usage, self._clock.now_ms())
         scope.ledger.settle(None, usage, nano)
         scope.emit(EffectDone(action.key, msgspec.Raw(text), scope.label, usage, nano, self._since(started)))
         return Done(reply, scope.label)
@@ -165,7 +168,7 @@ class Gate:
             current_call.reset(token)
             lease.revoked = True
         text = as_text(value, tool.max_chars)
-        label = label_of(tool, scope.label)
+        label = join(scope.label, tool.label)
         scope.emit(
             EffectDone(
                 action.key, msgspec.Raw(_encode(text)), label, None, None, self._since(started), tuple(lease.touched)
@@ -189,7 +192,7 @@ class Gate:
             raise e  # the journal itself failed: nothing more may be done in this run
         if isinstance(e, Denied):
             return self._refuse(Deny(e.code, "effect", e.message, e.hint), action.key, action.name, scope, action)
-        label = scope.label if action.tool is None else label_of(action.tool, scope.label)
+        label = scope.label if action.tool is None else join(scope.label, action.tool.label)
         if action.tool is not None and e.code != "tool_failed":
             label = scope.label  # the text is remit's own
         scope.emit(EffectFailed(action.key, e.code, e.message, e.hint, e.retryable, label, self._since(started)))

@@ -6,9 +6,7 @@ from typing import Any
 
 import msgspec
 
-from remit.core.labels import Label, join
 from remit.core.schema import encode_foreign
-from remit.core.tools import Tool
 
 _encoder = msgspec.json.Encoder(enc_hook=encode_foreign)
 
@@ -25,9 +23,3 @@ def as_text(value: Any, max_chars: int) -> str:
     if len(value) > max_chars:
         return f"{value[:max_chars]}\n[cut: {len(value) - max_chars} of {len(value)} characters; ask for a part]"
     return str(value)
-
-
-def label_of(tool: Tool, context: Label) -> Label:
-    """The label of what `tool` returned: what it declares, joined with the context its arguments came from."""
-    declared = Label(tool.returns, None, (f"tool:{tool.name}",) if tool.returns == "untrusted" else ())
-    return join(context, declared)

@@ -67,7 +67,7 @@ class Action:
 def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
     """The action of a tool call; a Deny says what is wrong with it."""
     if call.invalid:
-        return Deny("arguments_invalid", "resolve", f"the arguments are not a JSON object: {ascii(call.invalid[:200])}")
+        return Deny("arguments_invalid", "resolve", f"the arguments are not a JSON object: {call.invalid[:200]!a}")
     try:
         size, digest = measure_arguments(call.name, call.arguments)
     except (ValueError, TypeError, RecursionError) as e:
@@ -77,7 +77,7 @@ def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
     tool = scope.tools.get(call.name) or scope.find_tool(call.name)
     if tool is None:
         names = ", ".join(sorted(scope.tools)[:40]) or "none"
-        return Deny("tool_unknown", "resolve", f"there is no tool {ascii(call.name[:64])}; the tools are: {names}")
+        return Deny("tool_unknown", "resolve", f"there is no tool {call.name[:64]!a}; the tools are: {names}")
     action = Action(key, "tool", tool.name, tool.tier, digest, call.arguments)
     action.tool = tool
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from remit.core.budget import UNLIMITED, Budget, Limit
@@ -13,14 +13,15 @@ from remit.core.labels import Label
 from remit.core.messages import ToolCall
 from remit.core.remit import UNSET, Remit
 from remit.core.tools import Tool
-from remit.core.usage import Usage
-from remit.gate.budget import Ledger
+from remit.gate.budget import Ledger, Pricing
 from remit.gate.door import Gate
 from remit.gate.rate import Rates
 from remit.gate.scope import Scope
 from remit.journal.chain import decode_event
 from remit.journal.memory import MemoryJournal
 from remit.ports.approver import Answer
+
+FREE = Pricing(lambda *_: 0, lambda *_: 0)
 
 
 class TestClock:
@@ -69,11 +70,11 @@ class House:
         budget: Budget = UNLIMITED,
         limits: Mapping[str, Limit] | None = None,
         person: Person | None = None,
-        price: Callable[[str, Usage], int | None] = lambda _, __: 0,
+        pricing: Pricing = FREE,
     ) -> None:
         self.clock = TestClock()
         self.journal = MemoryJournal(self.clock)
-        self.gate = Gate(clock=self.clock, rates=Rates(limits or {}, self.clock), price=price, approver=person)
+        self.gate = Gate(clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=pricing, approver=person)
         log = self.journal.create("run_1", RunStarted("agent", "task"))
         self.scope = Scope(
             "run_1",

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from tests.unit.gate.harness import House, Person
 
 from remit.core.budget import Budget, Limit
 from remit.core.effects import Done, Failed, Refused, Waiting, measure_arguments
@@ -20,7 +21,6 @@ from remit.errors import Unavailable
 from remit.ports.approver import Answer
 from remit.ports.runtime import current_call
 from remit.ports.tool import Context
-from tests.unit.gate.harness import House, Person
 
 RAN: list[Any] = []
 

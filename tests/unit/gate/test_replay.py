@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.unit.gate.harness import House
 
 from remit.core.effects import Done, Failed, Refused, Waiting, measure_arguments
 from remit.core.events import EffectDone, EffectIntent, EffectResolved, Event, WaitClosed
@@ -13,7 +14,6 @@ from remit.core.messages import ToolCall
 from remit.core.tools import Tool
 from remit.errors import NonDeterminism
 from remit.journal.replay import Recorded
-from tests.unit.gate.harness import House
 
 KEY = "turn/1/call/0"
 RAN: list[int] = []
@@ -47,7 +47,9 @@ def interrupted(tool: Tool, amount: int = 5) -> House:
     return house
 
 
-@pytest.mark.parametrize(("effect", "runs_again"), [("read", True), ("idempotent", True), ("unsafe", False), ("write", False)])
+@pytest.mark.parametrize(
+    ("effect", "runs_again"), [("read", True), ("idempotent", True), ("unsafe", False), ("write", False)]
+)
 def test_an_interrupted_effect_follows_its_tier(effect: str, runs_again: bool) -> None:
     """Pure and idempotent run again; everything else is in doubt, shown in the inbox, and not done."""
     tool = Tool(pay, effect=effect)
@@ -104,7 +106,9 @@ def test_a_person_resolves_the_doubt(resolution: str, ran: list[int]) -> None:
     assert ran == RAN
 
 
-@pytest.mark.parametrize(("verdict", "ran", "kind"), [("done", [], Done), ("not-done", [5], Done), ("unknown", [], Waiting)])
+@pytest.mark.parametrize(
+    ("verdict", "ran", "kind"), [("done", [], Done), ("not-done", [5], Done), ("unknown", [], Waiting)]
+)
 def test_a_tool_may_reconcile_itself(verdict: str, ran: list[int], kind: type) -> None:
     """The tool's own look at the world decides; where it cannot tell, a person does."""
     seen: list[Any] = []

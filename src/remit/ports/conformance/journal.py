@@ -277,6 +277,7 @@ def check_an_item_belongs_to_its_run(make: Make) -> None:
         owner.append(ASKED)
         await owner.release("waiting")
         thief = journal.create("run_2", STARTED)
+        thief.append(Reflected(1, "so that its question has another seq", "none"))
         thief.append(WaitOpened("k", "item_1", "other", "d9", "Harmless?"))
         thief.append(WaitClosed("k", "item_1", "approved", "d9", "thief"))
         await thief.release("ok")

@@ -1,0 +1,27 @@
+"""The system's clock and randomness. Tests use remit.testing's seeded one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+
+class SystemClock:
+    """Implements ports/clock.py."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def random_bits(self, bits: int) -> int:
+        """An unpredictable number."""
+        return int.from_bytes(os.urandom((bits + 7) // 8)) & ((1 << bits) - 1)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,144 @@
+"""A model behind HTTP: a codec, an address, a key and a transport.
+
+One attempt, no retry. The key is in a header of the request and nowhere else: whatever a provider
+says about it is masked before it becomes a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from msgspec.structs import replace
+
+from remit.core.model import ModelRequest, Reply, StreamEnd, StreamEvent
+from remit.errors import Exhausted, ModelError, Unavailable
+from remit.ports.http import HttpClient, HttpReply, HttpRequest
+from remit.ports.provider import Profile
+from remit.ports.wire import Codec, StreamDecoder
+
+FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
+IDLE_S: Final = 120.0
+DRAIN_S: Final = 1.0  # after the end marker; what is left then is only the end of the body
+_AGENT: Final = "remit"
+
+
+class HttpModel:
+    """`Model` over an `HttpClient`; the client checks and pins the address.
+
+    Args:
+        profile: the provider's row.
+        codec: speaks its wire.
+        name: the model's name at the provider.
+        base_url: scheme, host and version prefix.
+        api_key: "" = no authentication.
+        http: the transport.
+    """
+
+    __slots__ = ("_codec", "_headers", "_http", "_key", "_model", "_profile", "_unkeyed", "name", "url")
+
+    def __init__(
+        self, profile: Profile, codec: Codec, name: str, base_url: str, api_key: str, http: HttpClient
+    ) -> None:
+        self.name = f"{profile.name}:{name}"
+        self.url = base_url + codec.path
+        self._profile = profile
+        self._codec = codec
+        self._model = name
+        self._http = http
+        self._key = api_key
+        # The provider's own address without a key would only answer 401.
+        self._unkeyed = not api_key and bool(profile.key_env) and base_url == profile.base_url
+        self._headers = (
+            ("content-type", "application/json"),
+            ("user-agent", _AGENT),
+            *codec.headers(api_key),
+            *profile.headers,
+        )
+
+    async def request(self, request: ModelRequest) -> Reply:
+        """One attempt; raises ModelError."""
+        sent = self._sent(request, stream=False)
+        try:
+            answer: HttpReply = await self._http.fetch(sent)
+        except (Unavailable, Exhausted) as error:
+            raise _transport_error(error) from error
+        if not 200 <= answer.status < 300:
+            raise self._error(self._codec.error(answer.status, answer.headers, answer.body))
+        try:
+            return self._codec.decode(answer.body)
+        except ModelError as error:
+            raise self._error(error) from None
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+        """The same attempt, piece by piece; the last event is StreamEnd."""
+        sent = self._sent(request, stream=True)
+        decoder = self._codec.stream()
+        begun = False
+        try:
+            async with self._http.stream(sent) as answer:
+                if not 200 <= answer.status < 300:
+                    body = await answer.read()
+                    raise self._codec.error(answer.status, answer.headers, body)
+                chunks = answer.chunks()
+                async for chunk in chunks:
+                    begun = True
+                    for event in decoder.feed(chunk):
+                        yield event
+                    if _ended(decoder):
+                        await _drain(chunks)
+                        break
+                reply = decoder.finish()
+        except ModelError as error:
+            raise self._error(error) from None
+        except (Unavailable, Exhausted) as error:
+            raise _transport_error(error, begun) from error
+        yield StreamEnd(reply)
+
+    def _sent(self, request: ModelRequest, stream: bool) -> HttpRequest:
+        if self._unkeyed:
+            env = " or ".join(self._profile.key_env)
+            raise ModelError("model_auth", f"no key for {self._profile.name}", hint=f"Set {env}.", retryable=False)
+        if request.model != self._model:
+            request = replace(request, model=self._model)
+        accept = ("accept", "text/event-stream" if stream else "application/json")
+        body = self._codec.encode(request, stream)
+        headers = (*self._headers, accept)
+        return HttpRequest("POST", self.url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S)
+
+    def _error(self, error: ModelError) -> ModelError:
+        """The error without the key, which a provider may repeat in any form of its message."""
+        if len(self._key) >= 4 and self._key in error.message:
+            error.message = error.message.replace(self._key, "[secret]")
+            error.args = (error.message,)
+        return error
+
+
+def _ended(decoder: StreamDecoder) -> bool:
+    """Whether the end marker was seen; decoders that cannot tell are read to the end of the body."""
+    return bool(getattr(decoder, "closed", False))
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read the rest of the body, so that the connection can serve again; a server that lingers is left."""
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in chunks:
+                pass
+    except (TimeoutError, Unavailable, Exhausted):
+        return  # the reply is whole; how the connection ends does not matter
+
+
+def _transport_error(error: Unavailable | Exhausted, begun: bool = False) -> ModelError:
+    if isinstance(error, ModelError):
+        return error
+    if error.code == "deadline_exceeded":
+        return ModelError("model_timeout", error.message, retryable=True, details=error.details)
+    if error.code == "output_too_large":
+        return ModelError("model_bad_reply", error.message, retryable=False, details=error.details)
+    if error.code == "network_failed" and begun:
+        return ModelError("model_stream_cut", error.message, retryable=True, details=error.details)
+    return ModelError("model_connection", error.message, retryable=True, details=error.details)
+
+

@@ -1,0 +1,15 @@
+"""Ollama on this machine. Source: Ollama docs, "OpenAI compatibility"."""
+
+from __future__ import annotations
+
+from remit.ports.provider import Profile
+
+PROFILE = Profile(
+    name="ollama",
+    wire="openai-chat",
+    base_url="http://127.0.0.1:11434/v1",
+    base_url_env=("OLLAMA_BASE_URL",),
+    local=True,
+    supports=("tools", "stream", "vision", "reasoning", "structured"),
+    renames={"max_completion_tokens": "max_tokens"},
+)

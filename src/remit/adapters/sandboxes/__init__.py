@@ -1,0 +1,1 @@
+"""Sandboxes for programs: a file a mechanism. See README.md beside this file."""

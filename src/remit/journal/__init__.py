@@ -1,0 +1,1 @@
+"""The journal: an append-only, hash-chained event log per run. See README.md."""

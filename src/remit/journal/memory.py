@@ -1,0 +1,208 @@
+"""The journal in memory: the same chain and rules as on disk, for as long as the process lives.
+
+The hot path of `remit.run` without a store: an append is one JSON encoding, one SHA-256 and one
+list append; flush returns at once. Nothing here survives the process, so effects that must not be
+done twice are safe only within it.
+
+Invariants: the oldest *finished* runs are forgotten once more than `max_runs` are held, so a server
+does not grow; running and parked runs are never forgotten. One `MemoryRunLog` belongs to one thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from remit.core.events import Event, RunDone, RunResumed, RunStarted
+from remit.errors import Conflict, Invalid
+from remit.journal.chain import Tip, check_chain, check_run_id, decode_event
+from remit.journal.heads import CHANGES, FINAL, Change, Head, change_of, check_answer, check_status, inbox_row
+from remit.journal.verify import RunCheck
+from remit.ports.clock import Clock
+from remit.ports.journal import Entry, InboxRow, RunRow
+
+
+class _Run:
+    __slots__ = ("entries", "head", "log")
+
+    def __init__(self, head: Head) -> None:
+        self.entries: list[Entry] = []
+        self.head = head
+        self.log: MemoryRunLog | None = None
+
+
+class MemoryRunLog:
+    """One activation of a run in memory."""
+
+    __slots__ = ("_entries", "_journal", "_now_ms", "_open", "_run", "_tip", "epoch", "run_id")
+
+    def __init__(self, journal: MemoryJournal, run: _Run, tip: Tip) -> None:
+        self.run_id = tip.run_id
+        self.epoch = tip.epoch
+        self._journal = journal
+        self._run = run
+        self._tip = tip
+        self._entries = run.entries
+        self._now_ms = journal.clock.now_ms
+        self._open = True
+
+    def append(self, event: Event) -> Entry:
+        """See ports.journal.RunLog; raises value_invalid, and stale_epoch once released."""
+        if not self._open:
+            raise Conflict("stale_epoch", f"the activation {self.epoch} of run {self.run_id} has ended")
+        change = change_of(event) if type(event) in CHANGES else None
+        entry = self._tip.extend(event, self._now_ms())
+        self._entries.append(entry)
+        if change is not None:
+            self._journal._apply(self._run, change, entry.seq)
+        return entry
+
+    async def flush(self) -> None:
+        """Return at once: memory has nothing to wait for."""
+
+    async def release(self, status: str) -> None:
+        """See ports.journal.RunLog; an ending `status` without a run_done event writes one."""
+        if not self._open:
+            return
+        check_status(status)
+        if status in FINAL and self._run.head.status not in FINAL:
+            self.append(RunDone(status))
+        self._open = False
+        self._journal._released(self._run, status)
+
+
+class MemoryJournal:
+    """See ports.journal.Journal.
+
+    Args:
+        clock: wall time of the entries.
+        max_runs: how many runs are held; beyond it the oldest finished ones go.
+    """
+
+    def __init__(self, clock: Clock, max_runs: int = 10_000) -> None:
+        self.clock = clock
+        self._max_runs = max_runs
+        self._runs: dict[str, _Run] = {}
+        self._finished: dict[str, None] = {}
+        self._items: dict[str, str] = {}
+        """inbox item -> run that holds it"""
+
+    def create(self, run_id: str, event: RunStarted) -> MemoryRunLog:
+        """See ports.journal.Journal; raises value_invalid (run id), run_active (it exists)."""
+        if run_id in self._runs:
+            raise Conflict("run_active", f"run {run_id} exists")
+        run = _Run(Head(check_run_id(run_id), event, 0))
+        run.log = MemoryRunLog(self, run, Tip(run_id, epoch=1))
+        first = run.log.append(event)
+        run.head.started_ms = first.at_ms
+        self._runs[run_id] = run
+        while len(self._runs) > self._max_runs and self._finished:
+            self._forget(next(iter(self._finished)))
+        return run.log
+
+    async def activate(self, run_id: str) -> MemoryRunLog:
+        """See ports.journal.Journal."""
+        run = self._run(run_id)
+        if run.log is not None:
+            raise Conflict("run_active", f"run {run_id} is active in this process")
+        if run.head.status in FINAL:
+            raise Conflict("run_active", f"run {run_id} has ended: {run.head.status}")
+        for entry in check_chain(run.entries):
+            decode_event(entry.body)
+        last = run.entries[-1]
+        run.log = MemoryRunLog(self, run, Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash))
+        run.log.append(RunResumed(last.epoch + 1))
+        run.head.status = "running"
+        return run.log
+
+    def read(self, run_id: str, after_seq: int = 0) -> list[Entry]:
+        """See ports.journal.Journal."""
+        return self._run(run_id).entries[max(after_seq, 0) :]
+
+    def runs(self, limit: int = 100) -> list[RunRow]:
+        """See ports.journal.Journal."""
+        rows = [run.head.row(run.entries[-1], _shown(run)) for run in self._runs.values()]
+        rows.sort(key=lambda row: (row.started_ms, row.run_id), reverse=True)
+        return rows[: max(limit, 0)]
+
+    def inbox(self) -> list[InboxRow]:
+        """See ports.journal.Journal."""
+        rows = []
+        for item, run_id in self._items.items():
+            seq, is_open = self._runs[run_id].head.items[item]
+            if is_open:
+                rows.append(self._question(run_id, seq))
+        rows.sort(key=lambda row: (row.opened_ms, row.id))
+        return rows
+
+    async def answer(self, item: str, make: Any) -> str:
+        """See ports.journal.Journal."""
+        run_id = self._items.get(item)
+        if run_id is None:
+            raise Invalid("item_unknown", f"no inbox item {item!r:.80}")
+        run = self._runs[run_id]
+        seq, is_open = run.head.items[item]
+        if not is_open:
+            raise Conflict("approval_used", f"{item} was answered or its run has ended")
+        if run.log is not None:
+            raise Conflict("run_active", f"run {run_id} is active in this process")
+        row = self._question(run_id, seq)
+        event = make(row)
+        check_answer(row, event)
+        last = run.entries[-1]
+        tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
+        entry = tip.extend(event, self.clock.now_ms())
+        run.entries.append(entry)
+        change = change_of(event)
+        if change is not None:
+            self._apply(run, change, entry.seq)
+        return run_id
+
+    def verify(self, run_id: str = "") -> list[str]:
+        """See ports.journal.Journal."""
+        chosen = [self._run(run_id)] if run_id else list(self._runs.values())
+        problems: list[str] = []
+        for run in chosen:
+            check = RunCheck(run.head.run_id)
+            for entry in run.entries:
+                check.entry(entry)
+            problems += check.finish()
+        return problems
+
+    async def aclose(self) -> None:
+        """Nothing to write; unreleased runs stay readable."""
+        for run in self._runs.values():
+            if run.log is not None:
+                run.log._open = False
+                run.log = None
+
+    def _run(self, run_id: str) -> _Run:
+        run = self._runs.get(run_id)
+        if run is None:
+            raise Invalid("run_unknown", f"no run {run_id!r:.80}")
+        return run
+
+    def _question(self, run_id: str, seq: int) -> InboxRow:
+        entry = self._runs[run_id].entries[seq - 1]
+        return inbox_row(decode_event(entry.body), entry)
+
+    def _apply(self, run: _Run, change: Change, seq: int) -> None:
+        # The first run that opens an item id keeps it: another run must not take over its question.
+        if change.opens and self._items.setdefault(change.opens, run.head.run_id) != run.head.run_id:
+            return
+        run.head.apply(change, seq)
+
+    def _released(self, run: _Run, status: str) -> None:
+        run.log = None
+        if run.head.status in FINAL:
+            self._finished[run.head.run_id] = None
+        else:
+            run.head.status = status
+
+    def _forget(self, run_id: str) -> None:
+        del self._finished[run_id]
+        for item in self._runs.pop(run_id).head.items:
+            self._items.pop(item, None)
+
+
+def _shown(run: _Run) -> str:
+    return "interrupted" if run.head.status == "running" and run.log is None else run.head.status

@@ -1,0 +1,63 @@
+"""`open_journal("memory:" | "sqlite:PATH", clock)`: the journal of a spec, with safe file modes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from remit.errors import Invalid, Unavailable
+from remit.journal.memory import MemoryJournal
+from remit.ports.clock import Clock
+from remit.ports.journal import Journal
+
+FOLDER_MODE: Final = 0o700  # only for folders that are made here
+FILE_MODE: Final = 0o600
+
+
+def open_journal(spec: str, clock: Clock) -> Journal:
+    """The journal that `spec` names.
+
+    Args:
+        spec: `memory:` or `sqlite:PATH`. Missing folders of PATH are made with mode 0700, the file has 0600.
+        clock: wall time of the entries.
+
+    Raises: value_invalid (another spec, a folder as PATH, not a journal), disk_failed, journal_format, chain_broken.
+    """
+    kind, colon, path = spec.partition(":")
+    if kind == "memory" and colon and not path:
+        return MemoryJournal(clock)
+    # A leading ":" or "file:" has a meaning of its own in SQLite (private databases, URIs).
+    if kind != "sqlite" or not path or "\0" in path or path.startswith((":", "file:")):
+        raise Invalid("value_invalid", f"not a journal: {spec!r:.120}", hint="Write memory: or sqlite:PATH")
+    try:
+        _make_file(Path(path))
+    except OSError as error:
+        if os.path.isdir(path):
+            raise Invalid("value_invalid", f"the journal's path is a folder: {path!r:.120}") from None
+        raise Unavailable("disk_failed", f"the journal cannot be made: {error.strerror}: {path!r:.120}") from None
+    except ValueError as error:
+        raise Invalid("value_invalid", f"not a path: {type(error).__name__}") from None
+    from remit.journal.sqlite import SqliteJournal  # SQLite is loaded only by those who use it
+
+    return SqliteJournal(path, clock)
+
+
+def _make_file(path: Path) -> None:
+    """Make the file and its folders private before SQLite writes to it; its -wal and -shm files take its mode."""
+    for folder in reversed(path.parent.parents):
+        if not folder.exists():
+            folder.mkdir(FOLDER_MODE, exist_ok=True)
+    if not path.parent.exists():
+        path.parent.mkdir(FOLDER_MODE, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    except PermissionError:
+        if os.access(path, os.R_OK):
+            return  # a journal that may only be read: it is listed, shown and verified; writing is disk_failed
+        raise
+    try:
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            os.fchmod(descriptor, FILE_MODE)
+    finally:
+        os.close(descriptor)

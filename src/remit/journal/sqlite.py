@@ -1,0 +1,269 @@
+"""The journal in one SQLite file: durable, shared by processes, provable.
+
+Appending hashes in the caller's thread and queues the entry; `flush` waits for the group commit. Reads
+see what is durable. Several processes may use the file at once: writes take turns (WAL, one writer),
+runs are held by `owner` and fenced by `epoch`.
+
+Invariants: an entry is in `events` if and only if its anchors are in `runs` (one transaction); at most
+one live activation a run on this machine; a failed disk fails the runs that it hit, not the process.
+One `SqliteRunLog` belongs to one thread (its event loop's); the journal itself may be read from any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import apsw
+from msgspec.structs import replace
+
+from remit.core.events import Event, RunDone, RunStarted
+from remit.errors import Conflict, Invalid, RemitError
+from remit.journal import owner
+from remit.journal.audit import verify_file
+from remit.journal.chain import Tip, check_run_id
+from remit.journal.heads import CHANGES, FINAL, Head, change_of, check_status
+from remit.journal.pending import Pending
+from remit.journal.schema import connect, disk_error, prepare, read_entries
+from remit.journal.takeover import Takeover, answer, holds, known_name, question, unknown
+from remit.journal.writer import Writer
+from remit.ports.clock import Clock
+from remit.ports.journal import Entry, InboxRow, RunRow
+
+MAX_SEQ: Final = 2**62  # larger numbers do not fit into SQLite's integers
+SYNCHRONOUS: Final = ("FULL", "EXTRA", "NORMAL")
+
+# Runs that this process holds, by real path: the owner string alone cannot tell two journals of one process apart.
+_LIVE: Final[dict[str, set[str]]] = {}
+
+
+class SqliteRunLog:
+    """One activation of a run on disk."""
+
+    __slots__ = ("_final", "_now_ms", "_open", "_pending", "_tip", "_writer", "epoch", "run_id")
+
+    def __init__(self, writer: Writer, pending: Pending, tip: Tip, clock: Clock) -> None:
+        self.run_id = tip.run_id
+        self.epoch = tip.epoch
+        self._writer = writer
+        self._pending = pending
+        self._tip = tip
+        self._now_ms = clock.now_ms
+        self._open = True
+        self._final = False
+
+    def append(self, event: Event) -> Entry:
+        """See ports.journal.RunLog.
+
+        Raises value_invalid, queue_full (the disk is 262,144 events or 256 MB behind), disk_failed or
+        stale_epoch once a write of this activation failed or was refused, stale_epoch once released.
+        """
+        pending = self._pending
+        if pending.failure is not None:
+            raise pending.failure()
+        if not self._open:
+            raise Conflict("stale_epoch", f"the activation {self.epoch} of run {self.run_id} has ended")
+        self._writer.check_room()
+        change = change_of(event) if type(event) in CHANGES else None
+        entry = self._tip.extend(event, self._now_ms())
+        if change is not None and change.status:
+            self._final = True
+        self._writer.submit(pending, entry, change)
+        return entry
+
+    async def flush(self) -> None:
+        """See ports.journal.RunLog; raises disk_failed, stale_epoch, run_active (the new run's id exists)."""
+        await self._writer.wait(self._pending)
+
+    async def release(self, status: str) -> None:
+        """See ports.journal.RunLog; an ending `status` without a run_done event writes one."""
+        if not self._open:
+            return
+        check_status(status)
+        try:
+            if status in FINAL and not self._final:
+                self.append(RunDone(status))
+        finally:
+            self._open = False
+        self._writer.release(self._pending, status)
+        await self._writer.wait(self._pending)
+
+
+class SqliteJournal:
+    """See ports.journal.Journal.
+
+    Args:
+        path: the file; made when missing (its folder is not: see open.py, which also sets the modes).
+        clock: wall time of the entries.
+        synchronous: FULL (default) or EXTRA: every commit is on the disk; NORMAL: a power cut may lose the
+            last commits, never the file.
+        busy_timeout_ms: how long to wait for another process's write.
+
+    Raises: disk_failed, value_invalid (not a journal), journal_format (newer), chain_broken (altered schema).
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], clock: Clock, synchronous: str = "FULL", busy_timeout_ms: int = 10_000
+    ) -> None:
+        if synchronous not in SYNCHRONOUS:
+            raise Invalid("value_invalid", f"synchronous={synchronous!r:.20}: one of {', '.join(SYNCHRONOUS)}")
+        self.path = os.path.realpath(path)
+        self._clock = clock
+        self._busy_timeout_ms = busy_timeout_ms
+        with self._errors():
+            connection = connect(self.path, busy_timeout_ms, synchronous=synchronous)
+            try:
+                prepare(connection, self.path, busy_timeout_ms)
+                self._reader = connect(self.path, busy_timeout_ms, readonly=True)
+            except BaseException:
+                connection.close()
+                raise
+        self._read_lock = threading.Lock()
+        self._live = _LIVE.setdefault(self.path, set())
+        self._logs: dict[str, SqliteRunLog] = {}
+        self.writer = Writer(connection, self.path)
+
+    def create(self, run_id: str, event: RunStarted) -> SqliteRunLog:
+        """See ports.journal.Journal.
+
+        Raises value_invalid, run_active (this process holds a run of that id). An id that is only in the file
+        is found when the run is written: flush raises run_active. The run can be read once it is flushed.
+        """
+        if check_run_id(run_id) in self._live:
+            raise Conflict("run_active", f"run {run_id} exists")
+        self.writer.check_room()
+        tip = Tip(run_id, epoch=1)
+        entry = tip.extend(event, self._clock.now_ms())
+        pending = Pending(run_id, 1, owner.this_process(), self._ended)
+        pending.create = Head(run_id, event, entry.at_ms)
+        self._logs[run_id] = log = SqliteRunLog(self.writer, pending, tip, self._clock)
+        self._live.add(run_id)
+        self.writer.submit(pending, entry, None)
+        return log
+
+    async def activate(self, run_id: str) -> SqliteRunLog:
+        """See ports.journal.Journal; the whole chain is checked first."""
+        known_name(run_id)
+        takeover = Takeover(run_id, self._clock, self._live)
+        try:
+            while (taken := await self._try(takeover)) is None:
+                pass
+        except BaseException:
+            takeover.give_back()
+            raise
+        tip, at_ms = taken
+        pending = Pending(run_id, tip.epoch, owner.this_process(), self._ended)
+        pending.after = pending.written = tip.seq
+        pending.last = (tip.seq, tip.hash, at_ms)
+        pending.asks = True
+        self._logs[run_id] = log = SqliteRunLog(self.writer, pending, tip, self._clock)
+        return log
+
+    def read(self, run_id: str, after_seq: int = 0) -> list[Entry]:
+        """See ports.journal.Journal; durable entries only."""
+        with self._reading() as connection:
+            found = [entry for entry, _, _ in read_entries(connection, known_name(run_id), min(after_seq, MAX_SEQ))]
+            if not found and not connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
+                raise unknown(run_id)
+        return found
+
+    def runs(self, limit: int = 100) -> list[RunRow]:
+        """See ports.journal.Journal."""
+        with self._reading() as connection:
+            rows: list[Any] = connection.execute(
+                "SELECT run_id, agent, task, status, started_ms, updated_ms, seq, epoch, parent, owner FROM runs"
+                " ORDER BY started_ms DESC, run_id DESC LIMIT ?",
+                (min(max(limit, 0), MAX_SEQ),),
+            ).fetchall()
+        living: dict[str, bool] = {}
+        shown = []
+        for row, holder in [(RunRow(*fields[:-1]), fields[-1]) for fields in rows]:
+            gone = row.status == "running" and not holds(holder, row.run_id, self._live, living)
+            shown.append(replace(row, status="interrupted") if gone else row)
+        return shown
+
+    def inbox(self) -> list[InboxRow]:
+        """See ports.journal.Journal; an item whose question is damaged is shown without its arguments."""
+        with self._reading() as connection:
+            found: list[Any] = connection.execute(
+                "SELECT item, run_id, seq FROM inbox INDEXED BY inbox_open WHERE open = 1"
+            ).fetchall()
+            rows = [self._listed(connection, *row) for row in found]
+        rows.sort(key=lambda row: (row.opened_ms, row.id))
+        return rows
+
+    async def answer(self, item: str, make: Any) -> str:
+        """See ports.journal.Journal. `make` runs in the writer thread, inside the transaction: keep it pure."""
+        return await self.writer.call(lambda connection: answer(connection, self._clock, self._live, item, make))
+
+    def verify(self, run_id: str = "") -> list[str]:
+        """See ports.journal.Journal; streams, so memory does not grow with the journal."""
+        with self._errors():
+            connection = connect(self.path, self._busy_timeout_ms, readonly=True)
+            try:
+                found = "SELECT 1 FROM runs WHERE run_id = ?1 UNION SELECT 1 FROM events WHERE run_id = ?1"
+                if run_id and not connection.execute(found, (known_name(run_id),)).fetchone():
+                    raise unknown(run_id)
+                return verify_file(connection, self.path, run_id)
+            finally:
+                connection.close()
+
+    async def aclose(self) -> None:
+        """Release what is still held (as running: shown as interrupted), flush, close; raises disk_failed."""
+        logs = list(self._logs.values())
+        failure: RemitError | None = None
+        for log in logs:
+            if log._open and log._pending.failure is None:
+                log._open = False
+                self.writer.release(log._pending, "running")
+        await self.writer.close()
+        for log in logs:
+            if log._pending.failure is not None and failure is None:
+                failure = log._pending.failure()
+            self._live.discard(log.run_id)
+        with self._read_lock:
+            self._reader.close()
+        if failure is not None and failure.code == "disk_failed":
+            raise failure
+
+    async def _try(self, takeover: Takeover) -> tuple[Tip, int] | None:
+        """Check the run's chain, then take it over; None when it went on in between."""
+        await asyncio.to_thread(self._check, takeover)
+        return await self.writer.call(takeover.take)
+
+    def _check(self, takeover: Takeover) -> None:
+        with self._errors():
+            connection = connect(self.path, self._busy_timeout_ms, readonly=True)
+            try:
+                takeover.check(connection)
+            finally:
+                connection.close()
+
+    def _listed(self, connection: apsw.Connection, item: str, run_id: str, seq: int) -> InboxRow:
+        try:
+            return question(connection, item, run_id, seq)
+        except RemitError as error:
+            return InboxRow(item, "approval", run_id, "", None, "", "", f"damaged: {error.message}")
+
+    def _ended(self, pending: Pending) -> None:
+        """An activation of this process ended or failed (called in the writer thread)."""
+        log = self._logs.get(pending.run_id)
+        if log is not None and log._pending is pending:
+            del self._logs[pending.run_id]
+            self._live.discard(pending.run_id)
+
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        with self._read_lock, self._errors():
+            yield self._reader
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (apsw.Error, OSError) as error:
+            raise disk_error(error, self.path) from None

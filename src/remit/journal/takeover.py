@@ -1,0 +1,165 @@
+"""Taking a run over, and answering its questions, across processes: one IMMEDIATE transaction each.
+
+Both raise the epoch, so whoever still believes to hold the run is fenced from that commit on. Both check
+first: the whole chain before a run is continued, the question's own entry before it is answered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from remit.core.events import RunResumed
+from remit.errors import Conflict, Invalid
+from remit.journal import owner
+from remit.journal.chain import Tip, decode_event, fault_of, is_run_id
+from remit.journal.commit import apply_change
+from remit.journal.heads import FINAL, change_of, check_answer, inbox_row
+from remit.journal.schema import insert_events, move_heads, read_entries
+from remit.journal.verify import RunCheck, blob_fault
+from remit.ports.clock import Clock
+from remit.ports.journal import Entry, InboxRow
+
+
+class Takeover:
+    """One attempt to activate a run: `check` on any thread, then `take` in the writer's transaction."""
+
+    def __init__(self, run_id: str, clock: Clock, live: set[str]) -> None:
+        self._run_id = run_id
+        self._clock = clock
+        self._live = live
+        self._checked: tuple[int, bytes] = (0, b"")
+        self._taken = False
+        self._given_up = False
+
+    def check(self, connection: apsw.Connection) -> None:
+        """Check the whole chain up to the run's anchors.
+
+        Raises run_unknown, run_active (ended), chain_broken, journal_format.
+        """
+        run_id = self._run_id
+        row = connection.execute("SELECT seq, hash, status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise unknown(run_id)
+        if row[2] in FINAL:
+            raise Conflict("run_active", f"run {run_id} has ended: {row[2]}")
+        check = RunCheck(run_id, strict=True)
+        for entry, blob, gone in read_entries(connection, run_id, 0, row[0]):
+            check.stored(entry, blob, gone)
+        problems = check.finish()
+        if not problems and (check.last is None or (check.last.seq, check.last.hash) != row[:2]):
+            problems = [f"run {run_id}: the last events are not the ones that were written"]
+        if problems:
+            raise Conflict("chain_broken", problems[0])
+        self._checked = (row[0], row[1])
+
+    def take(self, connection: apsw.Connection) -> tuple[Tip, int] | None:
+        """(tip, at_ms) of the new activation; None when the run went on since `check`."""
+        run_id = self._run_id
+        row = connection.execute(
+            "SELECT seq, hash, epoch, status, owner FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
+        if row is None:
+            raise unknown(run_id)
+        seq, digest, epoch, status, holder = row
+        if status in FINAL:
+            raise Conflict("run_active", f"run {run_id} has ended: {status}")
+        _check_free(run_id, holder, self._live)
+        if (seq, digest) != self._checked:
+            return None
+        tip = Tip(run_id, epoch=epoch + 1, seq=seq, last=digest)
+        entry = tip.extend(RunResumed(epoch + 1), self._clock.now_ms())
+        _move(connection, tip, entry, "running", owner.this_process())
+        self._live.add(run_id)
+        self._taken = True
+        if self._given_up:
+            self.give_back()
+            raise Conflict("run_active", f"the activation of run {run_id} was cancelled")
+        return tip, entry.at_ms
+
+    def give_back(self) -> None:
+        """The caller was cancelled or failed: this process does not hold the run (before or after `take`)."""
+        self._given_up = True
+        if self._taken:
+            self._taken = False
+            self._live.discard(self._run_id)
+
+
+def answer(connection: apsw.Connection, clock: Clock, live: set[str], item: str, make: Any) -> str:
+    """Answer `item` inside the caller's transaction; see ports.journal.Journal.answer."""
+    found = None
+    if is_text(item):
+        found = connection.execute("SELECT run_id, seq, open FROM inbox WHERE item = ?", (item,)).fetchone()
+    if found is None:
+        raise Invalid("item_unknown", f"no inbox item {item!r:.80}")
+    run_id, asked, is_open = found
+    if not is_open:
+        raise Conflict("approval_used", f"{item} was answered or its run has ended")
+    row = connection.execute("SELECT seq, hash, epoch, owner FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise Conflict("chain_broken", f"the run {run_id} of {item} is missing")
+    seq, digest, epoch, holder = row
+    _check_free(run_id, holder, live)
+    asked_row = question(connection, item, run_id, asked)
+    event = make(asked_row)
+    check_answer(asked_row, event)
+    tip = Tip(run_id, epoch=epoch + 1, seq=seq, last=digest)
+    entry = tip.extend(event, clock.now_ms())
+    _move(connection, tip, entry, None, "")
+    change = change_of(event)
+    if change is not None:
+        apply_change(connection, run_id, change, entry.seq)
+    return str(run_id)
+
+
+def question(connection: apsw.Connection, item: str, run_id: str, seq: int) -> InboxRow:
+    """The question at (run_id, seq), its hash checked: what a person answers must be what the run asked."""
+    for entry, blob, gone in read_entries(connection, run_id, seq - 1, 1):
+        fault = blob_fault(entry, blob, gone) or fault_of(entry, seq - 1, entry.prev, 1)
+        row = inbox_row(decode_event(entry.body), entry)
+        if not fault and row.id == item:
+            return row
+    raise Conflict("chain_broken", f"run {run_id} seq {seq}: the question of {item} was altered")
+
+
+def holds(holder: str, run_id: str, live: set[str], known: dict[str, bool]) -> bool:
+    """Whether a live activation holds the run; `known` keeps the answers of one listing."""
+    if holder == owner.this_process():
+        return run_id in live
+    if holder not in known:
+        known[holder] = owner.alive(holder)
+    return known[holder]
+
+
+def known_name(run_id: str) -> str:
+    """`run_id`; run_unknown when no run can have it (SQLite is never asked for text that it cannot hold)."""
+    if not is_run_id(run_id):
+        raise unknown(run_id)
+    return run_id
+
+
+def is_text(value: str) -> bool:
+    """Whether SQLite can hold `value`: text with a lone surrogate is not UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unknown(run_id: str) -> Invalid:
+    """The error of a run that is not there."""
+    return Invalid("run_unknown", f"no run {run_id!r:.80}")
+
+
+def _check_free(run_id: str, holder: str, live: set[str]) -> None:
+    if holds(holder, run_id, live, {}):
+        raise Conflict("run_active", f"run {run_id} is active in process {holder.partition(':')[0]}")
+
+
+def _move(connection: apsw.Connection, tip: Tip, entry: Entry, status: str | None, holder: str) -> None:
+    """Raise the epoch and write `entry` as the run's last."""
+    connection.execute("UPDATE runs SET epoch = ? WHERE run_id = ?", (tip.epoch, tip.run_id))
+    move_heads(connection, [(tip.run_id, tip.epoch, tip.seq - 1, tip.seq, tip.hash, entry.at_ms, status, holder)])
+    insert_events(connection, [entry])

@@ -1,0 +1,15 @@
+"""Public test doubles: models that need no provider, and a clock that a test owns.
+
+Each is a real implementation of its port (ports/model.py, ports/clock.py), used with the real
+gate, journal and loop; nothing is patched.
+"""
+
+from __future__ import annotations
+
+from remit.testing.clock import FakeClock
+from remit.testing.fault import Fault, FaultModel
+from remit.testing.function import FunctionModel
+from remit.testing.replay import ReplayModel
+from remit.testing.scripted import ScriptedModel, Step
+
+__all__ = ["FakeClock", "Fault", "FaultModel", "FunctionModel", "ReplayModel", "ScriptedModel", "Step"]

@@ -1,0 +1,101 @@
+"""What the stream decoders of all families share: framing, deferred errors, the end of a stream.
+
+Deltas that came before an error frame in the same chunk are handed out first and the error is
+raised by the next call, so that what a caller sees does not depend on where the bytes were cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from remit.core.model import Reply, StreamEvent
+from remit.errors import ModelError
+from remit.wire.provider_errors import http_error
+from remit.wire.sse import Frame, SseParser
+
+_FIELDS: Final = (b"data", b"event", b"id", b"retry")
+
+
+class FrameDecoder:
+    """Base of the three stream decoders; subclasses give `frame`, `ended` and `reply`."""
+
+    def __init__(self, whole: Callable[[bytes], Reply]) -> None:
+        self._whole_body = whole
+        self._sse = SseParser()
+        self._raw: list[Any] = []
+        self._done = False  # [DONE] was seen; later frames are ignored
+        self._error: ModelError | None = None
+
+    def feed(self, chunk: bytes) -> list[StreamEvent]:
+        """Deltas that became complete with `chunk`; raises the error of an error frame."""
+        if self._error is not None:
+            raise self._error
+        out: list[StreamEvent] = []
+        try:
+            for frame in self._sse.feed(chunk):
+                self._take(frame, out)
+        except ModelError as error:
+            self._error = error
+            if not out:
+                raise
+        return out
+
+    def finish(self) -> Reply:
+        """The folded reply; raises model_stream_cut when the stream ended before its end marker."""
+        if self._error is not None:
+            raise self._error
+        try:
+            for frame in self._sse.end():
+                self._take(frame, [])
+        except ModelError as error:
+            if error.code != "model_bad_reply":
+                raise
+            # An unfinished frame is no JSON: before the end marker that is a cut stream, after it
+            # only what comes last (usage) is lost, the same as when the cut falls between frames.
+            if not self.ended:
+                raise self._cut() from None
+        stray = self._sse.stray
+        # A lone beginning of a field name ("dat") is a cut stream, not a text that the server sent.
+        if stray and not self._raw and not any(field.startswith(stray) for field in _FIELDS):
+            return self._unframed(stray)
+        if not self.ended:
+            raise self._cut()
+        return self.reply()
+
+    def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
+        """Fold one frame of JSON."""
+        raise NotImplementedError
+
+    @property
+    def ended(self) -> bool:
+        """Whether the family's end of stream was seen."""
+        raise NotImplementedError
+
+    def reply(self) -> Reply:
+        """The folded reply."""
+        raise NotImplementedError
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing further can follow; a reader may stop waiting for the end of the body."""
+        return self._done and self._error is None
+
+    def _take(self, frame: Frame, out: list[StreamEvent]) -> None:
+        event, data = frame
+        if self._done:
+            return
+        if data.startswith(b"[DONE]"):
+            self._done = True
+        elif data.strip():
+            self.frame(event, data, out)
+
+    def _unframed(self, body: bytes) -> Reply:
+        # The server ignored "stream": a JSON reply or error, or a text, instead of an event stream.
+        if body.lstrip()[:1] in (b"{", b"["):
+            return self._whole_body(body)
+        error = http_error(200, {}, body)
+        raise ModelError("model_bad_reply", f"not an event stream: {error.message}")
+
+    def _cut(self) -> ModelError:
+        return ModelError("model_stream_cut", "the stream ended before its end marker", retryable=True)

@@ -1,0 +1,76 @@
+"""The pages that are made from the code: error codes, command line, and the README's recorded output."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from docs.pages import OUTPUT_OF, ROOT, remit
+from remit import errors
+
+ERRORS = ROOT / "docs/reference/errors.md"
+CLI = ROOT / "docs/reference/cli.md"
+README = ROOT / "README.md"
+
+ERRORS_HEAD = """# Error codes
+
+Every error of remit has a stable `code`, a message with the value that was wrong, a hint and `retryable`. Codes do not
+change their meaning. `remit run --json` gives them as `{code, message, hint, retryable}`; in Python they are attributes
+of `remit.errors.RemitError`. What a model sees is the code and the message, without host paths and without the hint.
+
+This page is made from `remit.errors.CODES` by `python tests/docs/regenerate.py`; a test compares it.
+"""
+CLI_HEAD = """# Command line
+
+Data goes to stdout, words for people to stderr. `--json` prints NDJSON with one final line of type `result` where a
+verb runs something. There is never a prompt without a terminal. The exit code is 0 for `ok` and another number for
+everything else.
+
+This page is what `remit --help` and `remit VERB --help` print, made by
+`python tests/docs/regenerate.py`; a test compares it.
+"""
+
+
+def error_page() -> str:
+    """docs/reference/errors.md."""
+    lines = [ERRORS_HEAD]
+    families: dict[str, list[str]] = {}
+    for code, (family, hint) in errors.CODES.items():
+        families.setdefault(family, []).append(f"| `{code}` | {hint.replace('|', chr(92) + '|')} |")
+    for family, rows in families.items():
+        kind = getattr(errors, family)
+        about = (kind.__doc__ or "").strip().split("\n")[0]
+        lines.append(f"## {family}\n\n{about}\n\n| code | what to do |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(lines)
+
+
+def verbs() -> list[str]:
+    """The verbs that `remit --help` lists, in its order."""
+    listed = re.findall(r"^ {2,}([a-z]+)(?:  +|,|$)", remit("--help").stdout, re.M)
+    return list(dict.fromkeys(listed))
+
+
+def cli_page() -> str:
+    """docs/reference/cli.md."""
+    parts = [CLI_HEAD, f"## remit\n\n```text\n{remit('--help').stdout.rstrip()}\n```\n"]
+    for verb in verbs():
+        parts.append(f"## remit {verb}\n\n```text\n{remit(verb, '--help').stdout.rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
+def demo_output() -> str:
+    """What the demo prints for this checkout, people's words and data together."""
+    done = remit("demo", ".")
+    return done.stdout.rstrip() + "\n"
+
+
+def readme_with(output: str) -> str:
+    """The README with `output` as the recorded output of the demo."""
+    text = README.read_text(encoding="utf-8")
+    block = f"<!-- output of: make demo -->\n```text\n{output}```\n<!-- end of output -->"
+    return OUTPUT_OF.sub(lambda _: block, text)
+
+
+def pages() -> dict[Path, str]:
+    """{path: text} of every page that is wholly generated."""
+    return {ERRORS: error_page(), CLI: cli_page()}
