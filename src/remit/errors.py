@@ -74,6 +74,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "model_connection": ("ModelError", "Check base_url and that the server runs."),
     "model_bad_reply": ("ModelError", "The provider's reply is not what its protocol says."),
     "model_stream_cut": ("ModelError", "The provider's stream ended early; try again."),
+    "model_failed": ("ModelError", "The model's own code failed; see the message."),
     "model_script": ("ModelError", "The scripted model got a request that its script does not expect."),
     # Conflict
     "approval_used": ("Conflict", "An approval counts once; ask again."),

@@ -72,7 +72,8 @@ class Session:
                 state, command, reflection = loop.step(state, loop.Returned(results))
             else:
                 assert type(command) is loop.Finish
-                return Ended(command.status, command.output or self.partial or command.output, command.error)
+                output = command.output if command.status == "ok" else command.output or self.partial or None
+                return Ended(command.status, output, command.error)
 
     def _reflect(self, turn: int, reflection: loop.Reflection) -> None:
         if self.scope.recorded is None or self.scope.recorded.get(f"turn/{turn}/model") is None:

@@ -29,7 +29,7 @@ from remit.core.model import ModelRequest, Reply
 from remit.core.remit import Remit
 from remit.core.schema import encode_foreign
 from remit.core.tools import Tool
-from remit.errors import Exhausted, Invalid, RemitError
+from remit.errors import Conflict, Exhausted, Invalid, RemitError
 from remit.gate.budget import Ledger
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
@@ -230,6 +230,10 @@ class Runner:
             # The run ends here with what it has (docs/adr/0002-cancellation.md); the caller gets its Run.
             scope.emit(self._cancelled.pop(scope.run_id, CancelRequested("caller")))
             ended = Ended("cancelled", session.partial or None, Exhausted("cancelled", "the run was cancelled"))
+        except Conflict:
+            # Two truths: the journal stays as it is, so that the run can be resumed with the code that began it.
+            await scope.log.release("waiting")
+            raise
         except RemitError as e:
             ended = Ended("failed", session.partial or None, e)
         finally:

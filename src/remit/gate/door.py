@@ -223,17 +223,18 @@ async def _ask_model(action: Action, scope: Scope) -> Reply:
     """Whole when nobody listens (one decode), streamed otherwise."""
     model, request = action.model, action.request
     assert model is not None and request is not None
-    if scope.listener is None:
-        return await model.request(request)
-    reply: Reply | None = None
-    async for event in model.stream(request):
-        if type(event) is StreamEnd:
-            reply = event.reply
-        else:
+    try:
+        if scope.listener is None:
+            return await model.request(request)
+        async for event in model.stream(request):
+            if type(event) is StreamEnd:
+                return event.reply
             scope.listener(None, event)
-    if reply is None:
-        raise Unavailable("network_failed", "the model's stream ended without a reply")
-    return reply
+    except RemitError:
+        raise
+    except Exception as e:  # a model that somebody else wrote may raise anything; the run ends with a clear error
+        raise ModelError("model_failed", f"{model.name} failed: {type(e).__name__}: {str(e)[:500]}") from e
+    raise ModelError("model_stream_cut", "the model's stream ended without a reply")
 
 
 def encode_reply(reply: Reply) -> bytes:

@@ -122,8 +122,7 @@ class GrantedShell:
                 argv=argv,
                 workspace=self._workspace.root,
                 cwd=cwd,
-                writable=self._remit.granted("fs.write"),
-                readonly=self._remit.denied("fs.write"),
+                writable=writable_folders(self._remit),
                 denied=self._remit.denied("fs.read"),
                 stdin=stdin,
                 timeout_s=max(0.1, self._lease.timeout_s - 0.5),  # the sandbox ends first and says why
@@ -164,6 +163,25 @@ class GrantedHttp:
         if self._lease.revoked:
             raise Denied("revoked", "the call that lent this handle has returned")
         return reply
+
+
+def writable_folders(remit: Remit) -> tuple[str, ...]:
+    """Granted write patterns that no write denial reaches into: a program gets a folder whole or not at all."""
+    denials = [_fixed_part(d) for d in remit.denied("fs.write")]
+    found = []
+    for pattern in remit.granted("fs.write"):
+        folder = _fixed_part(pattern)
+        if not any(d.startswith(folder) or folder.startswith(d) for d in denials):
+            found.append(pattern)
+    return tuple(found)
+
+
+def _fixed_part(pattern: str) -> str:
+    """The text before the first wildcard: all that a glob matches begins with it."""
+    for i, c in enumerate(pattern):
+        if c in "*?[":
+            return pattern[:i]
+    return pattern
 
 
 def literal_host(remit: Remit, need: Need) -> bool:

@@ -58,6 +58,7 @@ class MemoryRunLog:
 
     async def flush(self) -> None:
         """Return at once: memory has nothing to wait for."""
+        return
 
     async def release(self, status: str) -> None:
         """See ports.journal.RunLog; an ending `status` without a run_done event writes one."""

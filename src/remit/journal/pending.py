@@ -30,6 +30,7 @@ class Pending:
         "entries",
         "epoch",
         "failure",
+        "given",
         "last",
         "on_end",
         "owner",
@@ -57,6 +58,8 @@ class Pending:
         self.release_as = ""
         """the status to release with; "" = not asked"""
         self.released = False
+        self.given = 0
+        """last seq that was handed over: it may be queued, being written, or written"""
         self.after = 0
         """last seq that is in the database"""
         self.written = 0
@@ -68,8 +71,7 @@ class Pending:
     @property
     def target(self) -> int:
         """What `written` becomes when all given so far is durable."""
-        seq = self.entries[-1].seq if self.entries else self.after
-        return seq + 1 if self.release_as else seq
+        return self.given + 1 if self.release_as else self.given
 
     def cut(self, room: int) -> tuple[Part | None, int, int]:
         """Take at most `room` entries: (part or None when there is nothing to write, entries taken, their bytes)."""

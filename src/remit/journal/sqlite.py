@@ -157,7 +157,7 @@ class SqliteJournal:
             raise
         tip, at_ms = taken
         pending = Pending(run_id, tip.epoch, owner.this_process(), self._ended)
-        pending.after = pending.written = tip.seq
+        pending.given = pending.after = pending.written = tip.seq
         pending.last = (tip.seq, tip.hash, at_ms)
         pending.asks = True
         self._logs[run_id] = log = SqliteRunLog(self.writer, pending, tip, self._clock)

@@ -73,6 +73,7 @@ class Writer:
         """Queue one entry; never waits for the disk."""
         with self._lock:
             pending.entries.append(entry)
+            pending.given = entry.seq
             if change is not None:
                 pending.changes.append((change, entry.seq))
             self._rows += 1

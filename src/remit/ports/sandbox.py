@@ -22,8 +22,6 @@ class SandboxJob(Struct, frozen=True):
     cwd: str = "."
     writable: tuple[str, ...] = ()
     """granted write patterns: DIR/** or an existing file; any other form is refused with a hint"""
-    readonly: tuple[str, ...] = ()
-    """denied write patterns: what they match beneath `writable` stays read-only"""
     denied: tuple[str, ...] = ()
     """denied read patterns (globs such as **/.env); what they match is masked, at launch"""
     env: dict[str, str] = {}

@@ -153,6 +153,30 @@ def test_flush_returns_only_when_all_is_durable(path: Path) -> None:
     run(path, case)
 
 
+def test_flush_waits_for_a_batch_that_is_being_written(path: Path) -> None:
+    """An event that the writer already took, but has not committed, is not durable: flush and release wait for it."""
+
+    async def case(journal: SqliteJournal) -> None:
+        log = journal.create("run_1", STARTED)
+        await log.flush()
+        for end in (log.flush, lambda: log.release("waiting")):
+            blocker = apsw.Connection(str(path))
+            blocker.execute("BEGIN IMMEDIATE")
+            log.append(Reflected(1, "", "none"))
+            await asyncio.sleep(0.1)  # the writer has it and waits for the lock
+            assert not log._pending.entries
+            waiting = asyncio.ensure_future(end())
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            before = len(journal.read("run_1"))
+            blocker.execute("COMMIT")
+            blocker.close()
+            await waiting
+            assert len(journal.read("run_1")) == before + 1
+
+    run(path, case)
+
+
 def test_an_answer_is_for_the_question_that_was_asked(path: Path) -> None:
     """A question whose arguments were edited in the file is shown as damaged and cannot be approved."""
 

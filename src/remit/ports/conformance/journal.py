@@ -42,7 +42,8 @@ class CountingClock:
         return self._ms
 
     async def sleep(self, seconds: float) -> None:
-        """Return at once."""
+        """Move the clock, without waiting."""
+        self._ms += round(seconds * 1000)
 
     def monotonic(self) -> float:
         """The same in seconds, without a step."""

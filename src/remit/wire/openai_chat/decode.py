@@ -45,6 +45,8 @@ _STOPS: Final[dict[str, StopReason]] = {
     "network_error": "error",
     "insufficient_system_resource": "error",
 }
+# other names of the count of cached tokens: DeepSeek, Moonshot, Mistral, proxies of Anthropic
+_CACHED: Final = ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens", "cache_read_input_tokens")
 
 
 def decode(body: bytes) -> Reply:
@@ -156,12 +158,13 @@ def _calls(message: dict[str, Any]) -> list[Part]:
         raw = [{"function": legacy}]
     if not raw:
         return []
-    taken = {text(item, "id") for item in raw if type(item.get("id")) is not int}
+    taken: set[str] = set()
     calls: list[Part] = []
     number = 0
     for item in raw:
         call_id = str(item["id"]) if type(item.get("id")) is int else text(item, "id")
         if not call_id:
+            taken = taken or {text(other, "id") for other in raw if type(other.get("id")) is not int}
             while (call_id := f"call_{number}") in taken:
                 number += 1
             number += 1
@@ -194,10 +197,14 @@ def usage_of(usage: dict[str, Any]) -> Usage:
     reasoning = count(made, "reasoning_tokens") or count(usage, "reasoning_tokens")
     cached = count(given, "cached_tokens")
     if not cached:
-        for name in ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens", "cache_read_input_tokens"):
-            cached = cached or count(usage, name)
-    written = count(given, "cache_write_tokens") or count(given, "cache_creation_tokens")
-    written = written or count(usage, "cache_creation_input_tokens")
+        for name in _CACHED:
+            if name in usage:
+                cached = cached or count(usage, name)
+    written = 0
+    if given:
+        written = count(given, "cache_write_tokens") or count(given, "cache_creation_tokens")
+    if "cache_creation_input_tokens" in usage:
+        written = written or count(usage, "cache_creation_input_tokens")
     if reasoning and count(usage, "total_tokens") == input_tokens + output + reasoning:
         output += reasoning  # xAI counts reasoning beside the completion
     return Usage(input_tokens, cached, written, output, reasoning)

@@ -35,7 +35,12 @@ from remit.errors import Invalid
             "60 days 01:02:03 (5187723 seconds)",
         ),
         (
-            {"operation": "difference", "value": "2024-03-30T12:00", "other": "2024-03-31T12:00", "zone": "Europe/Rome"},
+            {
+                "operation": "difference",
+                "value": "2024-03-30T12:00",
+                "other": "2024-03-31T12:00",
+                "zone": "Europe/Rome",
+            },
             "0 days 23:00:00 (82800 seconds)",
         ),
         ({"operation": "difference", "value": "now", "other": "2023-11-14T22:13:19Z"}, "-0 days 00:00:01 (-1 seconds)"),

@@ -16,7 +16,7 @@ from remit.errors import Invalid
         ("base64url", "a", "YQ"),
         ("hex", "hi", "6869"),
         ("url", "a b/&\u00e9", "a%20b%2F%26%C3%A9"),
-        ("html", "<a href=\"x\">'&", "&lt;a href=&quot;x&quot;&gt;&#x27;&amp;"),
+        ("html", '<a href="x">\'&', "&lt;a href=&quot;x&quot;&gt;&#x27;&amp;"),
     ],
 )
 def test_there_and_back(kind: str, plain: str, coded: str) -> None:

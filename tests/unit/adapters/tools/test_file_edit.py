@@ -30,9 +30,9 @@ def test_several_places_need_replace_all(bench: Any) -> None:
 def test_what_is_not_there_is_refused_with_the_nearest_line(bench: Any) -> None:
     """A difference in whitespace is pointed out."""
     bench.put("a", "def f():\n\treturn 1\n")
-    with pytest.raises(Invalid, match="old is not in a; line 2 differs"):
+    with pytest.raises(Invalid, match=r"old is not in a; line 2 differs"):
         file_edit(bench.ctx(), "a", "    return 1", "    return 2")
-    with pytest.raises(Invalid, match="old is not in a$"):
+    with pytest.raises(Invalid, match=r"old is not in a$"):
         file_edit(bench.ctx(), "a", "absent", "x")
 
 

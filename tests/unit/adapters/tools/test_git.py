@@ -13,7 +13,7 @@ import pytest
 import remit.adapters.tools.git as module
 from remit.adapters.tools.git import git
 from remit.core.effects import Need
-from remit.errors import Denied, RemitError
+from remit.errors import Denied, Invalid, RemitError
 from remit.ports.sandbox import SandboxResult
 
 ENV = {
@@ -86,6 +86,17 @@ def test_files_that_may_not_be_read_are_left_out_of_diffs(bench: Any) -> None:
     with pytest.raises(Denied) as caught:
         call(ctx, "show", paths=[".env"])
     assert caught.value.code == "not_granted"
+
+
+def test_a_changed_file_whose_name_is_no_text_is_refused(bench: Any) -> None:
+    """Its grant cannot be checked, so nothing is shown; other files can be named."""
+    ctx = setup(bench)
+    with open(os.fsencode(bench.root) + b"/\xff", "wb") as f:
+        f.write(b"x")
+    subprocess.run(("git", "add", "."), cwd=bench.root, env=ENV, check=True)
+    with pytest.raises(Invalid, match="not UTF-8"):
+        call(ctx, "diff", staged=True)
+    assert "+three" in call(ctx, "diff", staged=True, paths=["a.txt"])
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ def test_request_and_answer(bench: Any) -> None:
     assert shown == 'status: 500\ncontent-type: application/json\n\n{"a":1}'
     assert ctx.http.calls == [("POST", "https://a.org/", {"X-A": "b"}, "\u00e9".encode())]
     binary = bench.ctx(http=bench.http(200, b"\0\1", content_type="image/png"))
-    assert send(binary, method="GET", url="https://a.org/").endswith("[the answer is not text: image/png, 2 bytes; not shown]")
+    assert send(binary, method="GET", url="https://a.org/").endswith(
+        "[the answer is not text: image/png, 2 bytes; not shown]"
+    )
     empty = bench.ctx(http=bench.http(204))
     assert send(empty, method="DELETE", url="https://a.org/") == "status: 204"
     long = send(bench.ctx(http=bench.http(200, b"x" * 50_000)), method="GET", url="https://a.org/")

@@ -66,7 +66,9 @@ def test_a_very_long_line_is_reached_by_bytes(bench: Any) -> None:
 def test_bytes_that_are_no_utf8_are_noted(bench: Any) -> None:
     """They are replaced, and the result says so."""
     bench.put("latin", b"caf\xe9\n")
-    assert read_file(bench.ctx(), "latin") == "caf\ufffd\n[not all of it is UTF-8: bytes that are not are shown as \ufffd]"
+    assert (
+        read_file(bench.ctx(), "latin") == "caf\ufffd\n[not all of it is UTF-8: bytes that are not are shown as \ufffd]"
+    )
 
 
 def test_binary_is_refused_unless_asked_for(bench: Any) -> None:

@@ -131,7 +131,8 @@ PIECES = st.recursive(
     max_leaves=6,
 )
 REPEATED = st.tuples(
-    st.sampled_from(["a", "b", ".", "[ab]", r"\w", "(ab)", "(?:a|b)"]), st.sampled_from(["*", "+", "?", "*?", "+?", "{1,2}"])
+    st.sampled_from(["a", "b", ".", "[ab]", r"\w", "(ab)", "(?:a|b)"]),
+    st.sampled_from(["*", "+", "?", "*?", "+?", "{1,2}"]),
 ).map("".join)
 
 

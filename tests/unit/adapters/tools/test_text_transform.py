@@ -59,7 +59,9 @@ def test_bounds() -> None:
     assert text_transform(None, "upper", "x" * 60_001).endswith("[cut: 60000 of 60001 characters shown]")
 
 
-@pytest.mark.parametrize("text", ["-" * 100_000, " " * 200_000 + "x", "\n \n " * 50_000, "a-" * 50_000, "A" * 100_000 + "a"])
+@pytest.mark.parametrize(
+    "text", ["-" * 100_000, " " * 200_000 + "x", "\n \n " * 50_000, "a-" * 50_000, "A" * 100_000 + "a"]
+)
 def test_hostile_texts_end(text: str) -> None:
     """No operation is quadratic on texts made for it."""
     for operation in get_args(Operation):
