@@ -122,6 +122,7 @@ class Runner:
         log = self.journal.create(run_id, started)
         scope = self._scope(prepared, agent.name, log, folder, RunOptions(deps, listener, priority))
         if listener is not None:
+            await log.flush()  # a journal reads back only what is durable
             listener(self.journal.read(run_id)[0], started)
         return await self._drive(prepared, agent, scope, messages)
 
@@ -283,7 +284,7 @@ class Runner:
         if prepared is None or prepared.owner is not self:
             tools = collect_tools(agent, self.outside.tool, self.outside.tool_names)
             prepared = agent.prepared = Prepared(self, agent, self._model(agent.model), tools, agent.remit)
-        return prepared  # type: ignore[no-any-return]
+        return prepared  # type: ignore[no-any-return]  # the slot holds whatever a runtime put there
 
     def _scope(
         self,

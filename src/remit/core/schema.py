@@ -39,22 +39,22 @@ class Signature:
                 self.schema["properties"][name].setdefault("description", text)
 
     @classmethod
-    def of(cls, fn: Callable[..., Any], name: str) -> Signature:
+    def of(cls, fn: Callable[..., Any], name: str, names: dict[str, Any] | None = None) -> Signature:
         """Read `fn`; raises schema_invalid for a parameter without a type, or one that msgspec cannot decode."""
         code = _code_of(fn)
         if code.co_flags & _CO_VARIADIC:
             raise Invalid("schema_invalid", f"tool {name} takes *args or **kwargs")
         try:
-            hints = typing.get_type_hints(fn, include_extras=True)
+            hints = typing.get_type_hints(fn, None, names, include_extras=True)
         except (NameError, TypeError) as e:
             raise Invalid("schema_invalid", f"tool {name}: {e}") from e
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        if names[:1] == ("self",):
-            names = names[1:]
+        params = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if params[:1] == ("self",):
+            params = params[1:]
         defaults = _defaults(fn, code)
         context = ""
         fields: list[tuple[Any, ...]] = []
-        for p in names:
+        for p in params:
             if p not in hints:
                 raise Invalid("schema_invalid", f"tool {name}: parameter {p} has no type")
             if getattr(typing.get_origin(hints[p]) or hints[p], "__remit_context__", False):

@@ -7,6 +7,7 @@ signature; what does not fit goes back to the model with its path.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, overload
 
@@ -26,6 +27,7 @@ class Tool:
     """One tool definition. Calling it calls the plain function, so that it stays testable."""
 
     __slots__ = (
+        "_names",
         "_signature",
         "builtin",
         "description",
@@ -71,6 +73,7 @@ class Tool:
         self.timeout_s: float = options.pop("timeout_s", DEFAULT_TIMEOUT_S)
         self.max_chars: int = options.pop("max_chars", MAX_RESULT_CHARS)
         self._signature: Any = None
+        self._names: dict[str, Any] | None = options.pop("names", None)
         if options:
             raise Invalid("value_invalid", f"unknown option of tool {self.name}: {', '.join(options)}")
 
@@ -83,7 +86,8 @@ class Tool:
         if self._signature is None:
             from remit.core.schema import Signature
 
-            self._signature = Signature.of(self.fn, self.name)
+            self._signature = Signature.of(self.fn, self.name, self._names)
+            self._names = None
         return self._signature
 
     @property
@@ -128,6 +132,7 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Raises:
         Invalid: value_invalid for a bad name or option; schema_invalid on first use for a bad signature.
     """
-    if fn is not None:
-        return Tool(fn)
-    return lambda f: Tool(f, **options)
+    # Types defined in the function that the tool is defined in; annotations are read later, as text.
+    frame = sys._getframe(1)
+    names = None if frame.f_locals is frame.f_globals else frame.f_locals
+    return Tool(fn, names=names) if fn is not None else lambda f: Tool(f, names=names, **options)

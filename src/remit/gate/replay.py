@@ -68,7 +68,8 @@ def _try_again(record: Any, action: Action, scope: Scope) -> bool:
         return action.tier == "pure"
     base, _, number = action.key.partition("#")
     following = f"{base}#{int(number or 0) + 1}"
-    return action.model is not None and record.failed.retryable and scope.recorded.get(following) is None  # type: ignore[union-attr]
+    newest = scope.recorded is not None and scope.recorded.get(following) is None
+    return action.model is not None and record.failed.retryable and newest
 
 
 def _recorded_done(done: EffectDone, action: Action, scope: Scope) -> Done:

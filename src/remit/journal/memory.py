@@ -16,6 +16,7 @@ from remit.core.events import Event, RunDone, RunResumed, RunStarted
 from remit.errors import Conflict, Invalid
 from remit.journal.chain import Tip, check_chain, check_run_id, decode_event
 from remit.journal.heads import CHANGES, FINAL, Change, Head, change_of, check_answer, check_status, inbox_row
+from remit.journal.owner import this_process
 from remit.journal.verify import RunCheck
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow, RunRow
@@ -124,6 +125,10 @@ class MemoryJournal:
         rows = [run.head.row(run.entries[-1], _shown(run)) for run in self._runs.values()]
         rows.sort(key=lambda row: (row.started_ms, row.run_id), reverse=True)
         return rows[: max(limit, 0)]
+
+    def holder(self, run_id: str) -> str:
+        """See ports.journal.Journal."""
+        return this_process() if self._run(run_id).log is not None else ""
 
     def inbox(self) -> list[InboxRow]:
         """See ports.journal.Journal."""

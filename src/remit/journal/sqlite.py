@@ -186,6 +186,14 @@ class SqliteJournal:
             shown.append(replace(row, status="interrupted") if gone else row)
         return shown
 
+    def holder(self, run_id: str) -> str:
+        """See ports.journal.Journal."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT owner FROM runs WHERE run_id = ?", (known_name(run_id),)).fetchone()
+        if row is None:
+            raise unknown(run_id)
+        return str(row[0]) if holds(row[0], run_id, self._live, {}) else ""
+
     def inbox(self) -> list[InboxRow]:
         """See ports.journal.Journal; an item whose question is damaged is shown without its arguments."""
         with self._reading() as connection:

@@ -200,15 +200,12 @@ class Writer:
         try:
             refused = write(self._connection, parts)
             self.commits += 1
-        except apsw.ConstraintError as error:
-            if len(parts) > 1:
+        except Exception as error:  # the thread must live: whatever it is, it belongs to this batch's runs
+            if isinstance(error, apsw.ConstraintError) and len(parts) > 1:
                 for part in parts:  # one run's rows collide; the others are written without it
                     self._write([part], logs)
-                return
-            self._fail(parts, logs, disk_error(error, self._path))
-            return
-        except Exception as error:  # the thread must live: whatever it is, it belongs to this batch's runs
-            self._fail(parts, logs, _as_remit(error, self._path))
+            else:
+                self._fail(parts, logs, _as_remit(error, self._path))
             return
         for part in parts:
             pending = logs[part.run_id]

@@ -100,12 +100,16 @@ class Journal(Protocol):
         """The newest runs first."""
         ...
 
+    def holder(self, run_id: str) -> str:
+        """`pid:start_time:boot_id` of the live process that holds the run; "" when none does. Raises run_unknown."""
+        ...
+
     def inbox(self) -> list[InboxRow]:
         """What waits, oldest first."""
         ...
 
     async def answer(self, item: str, make: Any) -> str:
-        """Close `item` once, atomically: append `make(row)` (WaitClosed | EffectResolved) to its run; returns the run id.
+        """Close `item` once: append `make(row)` (WaitClosed | EffectResolved) to its run; returns the run id.
 
         Works while the run is parked and while its process is gone; raises item_unknown, approval_used, run_active.
         """

@@ -46,7 +46,10 @@ class Outside:
 
 def lend(remit: Remit, **options: Any) -> tuple[Handles, Lease, Outside]:
     lease = Lease(
-        options.get("held", ()), builtin=options.get("builtin", False), tainted=options.get("tainted", False), timeout_s=5
+        options.get("held", ()),
+        builtin=options.get("builtin", False),
+        tainted=options.get("tainted", False),
+        timeout_s=5,
     )
     outside = Outside()
     return Handles(remit, lease, lambda: 0, outside=outside, folder="x"), lease, outside

@@ -583,9 +583,11 @@ def test_a_live_process_keeps_its_run_and_a_dead_one_loses_it(path: Path) -> Non
         assert [row.status for row in journal.runs()] == ["running"]
         assert await code_of(journal.activate("run_1")) == "run_active"
         assert await code_of(journal.answer("item_1", approve)) == "run_active"
+        assert journal.holder("run_1").split(":")[0] == str(process.pid)
 
     async def after_death(journal: SqliteJournal) -> None:
         assert [row.status for row in journal.runs()] == ["interrupted"]
+        assert journal.holder("run_1") == ""
         assert await journal.answer("item_1", approve) == "run_1"
         log = await journal.activate("run_1")
         assert log.epoch == 3

@@ -212,6 +212,7 @@ def test_an_intact_journal_has_no_problems(original: Path) -> None:
     asyncio.run(journal.aclose())
 
 
+@pytest.mark.slow
 def test_every_random_edit_is_found(original: Path, tmp_path: Path) -> None:
     """600 random edits of single rows, tables and blobs: each is reported with run (or blob), seq and reason."""
     rng = random.Random(20_250_717)

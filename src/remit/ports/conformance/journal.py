@@ -124,7 +124,7 @@ def check_unknown_things_are_refused(make: Make) -> None:
     async def case(journal: Journal) -> None:
         for name in ("run_none", "", "' OR 1=1 --", "\ud800"):
             assert _code(journal.read, name) == "run_unknown", name
-        assert _code(lambda: journal.verify("run_none")) == "run_unknown"
+        assert _code(journal.verify, "run_none") == _code(journal.holder, "run_none") == "run_unknown"
         assert await _acode(journal.activate("run_none")) == "run_unknown"
         for item in ("item_none", "", "\ud800"):
             assert await _acode(journal.answer(item, approve)) == "item_unknown", item
@@ -166,7 +166,9 @@ def check_a_run_has_one_activation(make: Make) -> None:
         assert _code(lambda: journal.create("run_1", STARTED)) == "run_active"
         assert await _acode(journal.activate("run_1")) == "run_active"
         assert await _acode(journal.answer("item_1", approve)) == "run_active"
+        assert journal.holder("run_1").count(":") == 2
         await log.release("waiting")
+        assert journal.holder("run_1") == ""
         again = await journal.activate("run_1")
         assert (again.run_id, again.epoch) == ("run_1", 2)
         assert await _acode(journal.activate("run_1")) == "run_active"

@@ -72,16 +72,23 @@ def test_what_only_backtracking_can_do_is_refused_when_it_is_dear(pattern: str) 
 
 
 def test_unplugged_bound_hands_the_attack_to_re(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an endless bound it is `re` that runs: on 24 letters it already visibly backtracks, so it is never asked."""
+    """With the bound in place the simulation is asked; without it `re` itself would be."""
+    assert Bounded("(a+)+$", 0)._cheap(24) is False
     asked: list[int] = []
-    pattern = Bounded("(a+)+$", 0)
-    assert pattern._cheap(24) is False
-    monkeypatch.setattr(engine, "MAX_BACKTRACK", float("inf"))
-    assert pattern._cheap(24) is True
-    monkeypatch.undo()
     monkeypatch.setattr(Bounded, "_simulate", lambda self, text, start, steps, barred=-1: asked.append(len(text)))
-    pattern.search("a" * 24 + "!")
+    Bounded("(a+)+$", 0).search("a" * 24 + "!")
     assert asked == [25]
+    monkeypatch.setattr(engine, "_paths", lambda tree, length: 0)
+    Bounded("(a+)+$", 0).search("a" * 12 + "!")  # short, because now it backtracks
+    assert asked == [25]
+
+
+def test_a_pass_over_the_whole_text_never_hides_a_line() -> None:
+    """absent_from is only sure where no anchor or look-around could see line ends."""
+    assert Bounded("ab", 0).absent_from("x\nb\na\n") is True
+    assert Bounded("ab", 0).absent_from("x\nab") is False
+    for pattern in ("^ab", "ab$", r"\bab", "(?<!x\n)ab", "(?=a)ab$"):
+        assert Bounded(pattern, 0).absent_from("x\nzab z\n") is False
 
 
 def test_the_step_budget_ends_the_simulation() -> None:
@@ -142,9 +149,5 @@ def test_the_simulation_agrees_with_re(pattern: str, text: str) -> None:
     """Same matches, same places, for patterns whose repeats cannot repeat nothing."""
     wanted = [found.span() for found in re.finditer(pattern, text)]
     bounded = Bounded(pattern, 0)
-    before, engine.MAX_BACKTRACK = engine.MAX_BACKTRACK, -1  # type: ignore[misc]
-    try:
-        got = [spans[0] for spans in bounded.matches(text)]
-    finally:
-        engine.MAX_BACKTRACK = before  # type: ignore[misc]
-    assert got == wanted
+    bounded._cheap_chars = 0  # only the empty text is left to re
+    assert [spans[0] for spans in bounded.matches(text)] == wanted
