@@ -166,12 +166,14 @@ class Settings(Struct, frozen=True):
         return found
 
     def remit(self, model: str) -> Remit:
-        """Grants and denials of a run; naming `model` grants it, and an untrusted file's grants are met with the rest."""
-        allow, implied = self["remit.allow"], [f"model:{model}"] if model else []
-        given: Remit = UNSET.allow(*allow) if allow else UNSET
-        denied: Remit = given.deny(*self["remit.deny"])
-        given = denied.with_implied(implied)
-        return given if self.narrowed is None else given.meet(Remit.allow(*self.narrowed, *implied))
+        """Grants and denials of a run of `model`; what an untrusted file grants is met with the rest."""
+        allow = self["remit.allow"]
+        granted: Remit = UNSET.allow(*allow) if allow else UNSET
+        given: Remit = granted.deny(*self["remit.deny"])
+        if self.narrowed is None:
+            return given  # the agent's root adds what naming its model implies
+        implied = [f"model:{model}"] if model else []
+        return given.with_implied(implied).meet(Remit.allow(*self.narrowed, *implied))
 
 
 def load(workspace: str, flags: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None) -> Settings:
@@ -194,7 +196,7 @@ def load(workspace: str, flags: Mapping[str, Any] | None = None, env: Mapping[st
     project = "" if project_path == user_path or not os.path.lexists(project_path) else str(project_path)
     if project:
         raw = read_bounded(project)
-        trusted = digest_of(raw) == trusted_digests().get(os.path.realpath(project))
+        trusted = digest_of(raw) == trusted_digests().get(place_of(project))
         levels.append(Level(f"project {project}", flatten(parse(raw, project), project), narrow=not trusted))
     if os.path.lexists(user_path):
         place = str(user_path)
@@ -254,7 +256,7 @@ def check_reference(reference: str, place: str) -> None:
     """Refuse what is no secret reference, without repeating it: it may be the secret itself."""
     kind, _, name = reference.partition(":")
     if kind == "secret":
-        raise Invalid("config_invalid", f"{place}: model.api_key: secret:NAME needs a vault, which this version has not",
+        raise Invalid("config_invalid", f"{place}: model.api_key: secret:NAME needs a vault; there is none yet",
                       hint="Use env:NAME or file:PATH.")  # fmt: skip
     if kind not in ("env", "file") or not name:
         raise Invalid("config_invalid", f"{place}: model.api_key is not a reference (its value is not shown)",
@@ -278,7 +280,7 @@ def trust(path: str) -> str:
     """Trust exactly the present content of a project file; returns its SHA-256. Raises config_invalid."""
     raw = read_bounded(path)
     flatten(parse(raw, path), path)
-    digests = {**trusted_digests(), os.path.realpath(path): digest_of(raw)}
+    digests = {**trusted_digests(), place_of(path): digest_of(raw)}
     folder = config_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = folder / f".trusted.{os.getpid()}"
@@ -286,11 +288,19 @@ def trust(path: str) -> str:
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(digests, order="sorted")))
     fresh.replace(folder / "trusted.json")
-    return digests[os.path.realpath(path)]
+    return digests[place_of(path)]
+
+
+def place_of(path: str) -> str:
+    """What trust is bound to: the folder as it really is, and the name in it.
+
+    The file's own link is not followed: a project whose remit.toml points at a trusted one gets nothing of it.
+    """
+    return os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(path))
 
 
 def trusted_digests() -> dict[str, str]:
-    """Real path -> SHA-256 of what the user trusts; raises config_invalid when that record is damaged."""
+    """Place -> SHA-256 of what the user trusts; raises config_invalid when that record is damaged."""
     path = config_folder() / "trusted.json"
     if not path.exists():
         return {}

@@ -34,7 +34,7 @@ from remit.ports.journal import Journal
 from remit.ports.model import Model
 from remit.ports.runtime import reset_current, set_current
 
-GC_YOUNG: Final = 50_000  # allocations before a young collection; Source: bench/run.py, 10-20 % of a short run
+GC_YOUNG: Final = 200_000  # allocations before a young collection; Source: bench/run.py, 10-20 % of a short run
 
 
 class Runtime(Runner):
@@ -114,6 +114,11 @@ class Adapters:
         return self._models[key]
 
     def _make_model(self, handle: ModelHandle) -> Model:
+        provider, _, name = handle.name.partition(":")
+        if provider == "builtin":
+            from remit.adapters import builtin
+
+            return builtin.load(name)
         from remit.adapters import providers
 
         return providers.make_model(handle.name, handle.base_url, handle.api_key, os.environ, self.own_address)

@@ -29,10 +29,11 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "promp
 
 
 class Server:
-    """`with Server(answer) as url:`; `bodies` holds every request."""
+    """`with Server(answer) as url:`; `bodies` holds every request, `gets` every other path asked for."""
 
     def __init__(self, answer: Answer) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self.gets: list[str] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -51,6 +52,13 @@ class Server:
                 self.wfile.flush()
                 if odd.hang:
                     server.ended.wait(60)
+
+            def do_GET(self) -> None:
+                server.gets.append(self.path)
+                self.send_response(200)
+                self.send_header("content-length", "4")
+                self.end_headers()
+                self.wfile.write(b"seen")
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

@@ -383,6 +383,21 @@ def test_resuming_with_other_code_changes_nothing(tmp_path: Path) -> None:
     assert asyncio.run(resume("")).status == "waiting"
 
 
+def test_a_task_of_messages_survives_a_resume(tmp_path: Path) -> None:
+    """A task given as messages is journalled whole, so that another process sees the same request."""
+    journal = f"sqlite:{tmp_path}/j.db"
+    (tmp_path / "a.txt").write_text("hello")
+    agent = Agent("a", FunctionModel(_reader), tools=[pay, "read_file"], remit=Remit.allow("fs.read:**"))
+    task = [Message("user", "first"), Message("assistant", "yes?"), Message("user", "go")]
+    done, _ = run(agent, task, journal=journal, workspace=str(tmp_path))
+
+    async def resume() -> Any:
+        async with Runtime(journal=journal) as runtime:
+            return await runtime.resume(done.id, agent)
+
+    assert asyncio.run(resume()).status == "waiting"
+
+
 def test_misuse_is_named() -> None:
     """Clashing tools, a missing model, a run inside a loop: each says what to do."""
     with pytest.raises(Invalid, match="two tools named"):

@@ -29,7 +29,7 @@ from remit.core.model import ModelRequest, Reply
 from remit.core.remit import Remit
 from remit.core.schema import encode_foreign
 from remit.core.tools import Tool
-from remit.errors import Conflict, Exhausted, Invalid, RemitError
+from remit.errors import Conflict, Exhausted, Invalid, RemitError, error_of
 from remit.gate.budget import Ledger
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
@@ -113,7 +113,7 @@ class Runner:
             agent.name,
             text,
             prepared.model.name,
-            prepared.spec,
+            prepared.spec if isinstance(task, str) else with_messages(prepared.spec, messages),
             prepared.remit_data,
             prepared.budget_data,
             folder,
@@ -134,7 +134,7 @@ class Runner:
         deps: Any = None,
         listener: Callable[[Any, Any], None] | None = None,
     ) -> Run:
-        """Go on with a run after a crash, a wait or a failure: what was done is read, not done again.
+        """Go on with a run after a crash or a wait: what was done is read, not done again. An ended run is returned.
 
         Args:
             agent: the program's own definition; without it the journalled one is used (built-in tools only).
@@ -145,7 +145,7 @@ class Runner:
         """
         recorded = Recorded(self.journal.read(run_id))
         started = recorded.started
-        if recorded.done is not None and recorded.done.status == "ok":
+        if recorded.done is not None:
             return self._finished(run_id, recorded)
         remit = Remit.from_data(started.remit)
         if agent is None:
@@ -155,7 +155,7 @@ class Runner:
         prepared = self._prepare(agent)
         log = await self.journal.activate(run_id)
         scope = self._scope(prepared, agent.name, log, started.workspace, RunOptions(deps, listener))
-        scope.recorded = recorded
+        scope.recorded = Recorded(self.journal.read(run_id))  # again: an answer may have come before it was ours
         messages = msgspec.convert(started.spec["messages"], tuple[Message, ...]) if "messages" in started.spec else ()
         return await self._drive(prepared, agent, scope, messages or as_messages(started.task))
 
@@ -261,7 +261,9 @@ class Runner:
 
     def _finished(self, run_id: str, recorded: Recorded) -> Run:
         assert recorded.done is not None
-        run = Run(run_id, recorded.done.status, recorded.done.output)
+        e = recorded.done.error
+        error = None if e is None else error_of(e["code"], e["message"], e["hint"], e["retryable"])
+        run = Run(run_id, recorded.done.status, recorded.done.output, error)
         run._read = self._events
         for record in recorded:
             if record.done is not None and record.done.usage is not None:
@@ -329,6 +331,11 @@ class Runner:
 
     def _folder(self, workspace: str) -> str:
         return os.path.abspath(workspace or self.workspace or os.getcwd())
+
+
+def with_messages(spec: Any, messages: tuple[Message, ...]) -> Any:
+    """The spec with the task's own messages, when it was more than a text."""
+    return {**msgspec.json.decode(spec), "messages": messages}
 
 
 def handle_url(handle: Any) -> str:

@@ -1,0 +1,334 @@
+"""The survey's plan: stages that say which calls they want, given what earlier ones returned.
+
+    look -> read -> names -> search -> follow up -> write -> answer
+
+A stage is a pure function of the evidence, and the first stage with calls that were not made yet is the
+turn. So the plan adapts by itself: what was refused has an answer already, and the next stage works with
+what there is. Every list is bounded; a tree may be empty or hold a hundred thousand files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from typing import Final
+
+from remit.adapters.builtin._rules import Call, Evidence
+from remit.adapters.builtin._survey_calls import (
+    IMPORTS,
+    MARKERS,
+    SIZES,
+    SYNTAX,
+    TESTS,
+    globbing,
+    listed,
+    searching,
+    sizing,
+)
+from remit.adapters.builtin._survey_facts import (
+    Entry,
+    Imports,
+    Match,
+    Tangle,
+    entries,
+    extension,
+    globbed,
+    heavy,
+    is_test,
+    language,
+    left_out,
+    matches,
+    measured,
+    own,
+    tangle,
+)
+
+MAX_CALLS: Final = 60  # of one turn
+INQUIRY_TURNS: Final = 5  # then it writes; writing may take two turns, so that a survey ends within eight
+MAX_SEARCHED: Final = 4000  # files beneath one folder that is searched; a larger one is searched by its parts
+MAX_ROOTS: Final = 16  # folders searched one by one
+MAX_SOURCES: Final = 8  # source files read for the tangle figures
+_MANIFEST: Final = re.compile(
+    r"(?i)readme(\.\w+)?|pyproject\.toml|setup\.(py|cfg)|package\.json|cargo\.toml|go\.mod|pom\.xml|build\.gradle"
+    r"(\.kts)?|gemfile|composer\.json|makefile|dockerfile|cmakelists\.txt|requirements\.txt|tox\.ini"
+)
+_USUAL: Final = ("src", "lib", "app", "docs", "tests", "test", "pkg", "cmd")  # tried when the root is not granted
+_NEXT: Final = re.compile(r"\[cut: .*go on with (offset|byte_offset)=(\d+)\]\s*$")
+
+
+class Survey:
+    """Facts and wanted calls of one survey, computed from the evidence when they are asked for."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+
+    # --- what is known ----------------------------------------------------------------------------
+
+    def listing(self, folder: str) -> list[Entry]:
+        """Entries of a folder as far as they were listed (with further pages)."""
+        found: list[Entry] = []
+        for call, result in self.evidence.done:
+            if call.name == "list_directory" and not result.is_error and call.arguments.get("path", ".") == folder:
+                found += entries(result.text)
+        return found
+
+    @cached_property
+    def top(self) -> list[Entry]:
+        """The root's entries."""
+        return self.listing(".")
+
+    @cached_property
+    def folders(self) -> list[str]:
+        """Folders of the first level that are the tree's own; where the root is closed, the usual ones."""
+        if not self.top and self._closed():
+            return [name for name in _USUAL if self.evidence.text(listed(name))]
+        return [entry.name for entry in self.top if entry.kind == "dir" and not left_out(entry.name)]
+
+    @cached_property
+    def skipped(self) -> list[str]:
+        """Third-party and generated folders that were seen and left out."""
+        found = [entry.name for entry in self.top if entry.kind == "dir" and heavy(entry.name)]
+        for folder in self.folders[:30]:
+            found += [f"{folder}/{e.name}" for e in self.listing(folder) if e.kind == "dir" and heavy(e.name)]
+        return found
+
+    @cached_property
+    def roots(self) -> list[str]:
+        """Folders that are searched whole: the root, or its parts where something must be left out."""
+        # Folder by folder where there are few: what is denied beside them is then not even walked.
+        if not self.folders or (len(self.folders) > MAX_ROOTS and not self.skipped):
+            return ["."] if not self._closed() else []
+        found: list[str] = []
+        for folder in self.folders:
+            inner = self.listing(folder)
+            if not any(entry.kind == "dir" and heavy(entry.name) for entry in inner):
+                found.append(folder)
+            else:
+                found += [f"{folder}/{e.name}" for e in inner if e.kind == "dir" and not left_out(e.name)]
+        return found[:MAX_ROOTS]
+
+    @cached_property
+    def beside_roots(self) -> list[str]:
+        """Files that stand beside the roots, as the listings show them."""
+        if "." in self.roots:
+            return []
+        outer = [folder for folder in (".", *self.folders) if folder not in self.roots]
+        pairs = [("" if folder == "." else f"{folder}/", entry) for folder in outer for entry in self.listing(folder)]
+        return [prefix + entry.name for prefix, entry in pairs if entry.kind == "file"]
+
+    @cached_property
+    def found(self) -> tuple[list[str], int]:
+        """The tree's own files, sorted, and how many there are (more where lists were cut)."""
+        paths: set[str] = set()
+        total = 0
+        for root in self.roots:
+            shown, count = globbed(self.evidence.text(globbing(root)))
+            paths.update(shown)
+            for child in self.parts(root):
+                paths.update(globbed(self.evidence.text(globbing(child)))[0])
+            total += count
+        total += len(set(self.beside_roots) - paths)
+        paths.update(self.beside_roots)
+        kept = sorted(path for path in paths if own(path))
+        return kept, max(total - (len(paths) - len(kept)), len(kept))
+
+    @cached_property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """{path: (lines or -1, bytes)} as the sandboxed count, or else the listings, say."""
+        known: dict[str, tuple[int, int]] = {}
+        for folder in (".", *self.folders, *self._source_folders()):
+            prefix = "" if folder == "." else f"{folder}/"
+            known |= {prefix + e.name: (-1, e.size_bytes) for e in self.listing(folder) if e.kind == "file"}
+        for level in SIZES:
+            known |= measured(self.evidence.text(sizing(level)))
+        return {path: size for path, size in known.items() if own(path)}
+
+    @property
+    def counted_all(self) -> bool:
+        """Whether every file was measured."""
+        result = self.evidence.of(sizing(SIZES[0]))
+        return result is not None and not result.is_error and not _is_cut(result.text)
+
+    @cached_property
+    def largest(self) -> list[str]:
+        """Source files, the largest first; where no size is known, the first ones by name."""
+        known = [path for path in self.sizes if language(path)]
+        if known:
+            return sorted(known, key=lambda p: (-self.sizes[p][1], p))
+        return [path for path in self.found[0] if language(path)]
+
+    @property
+    def read_whole(self) -> list[str]:
+        """The largest sources that are read: tests only where there are few others."""
+        return sorted(self.largest, key=is_test)[:MAX_SOURCES]
+
+    def parts(self, root: str) -> list[str]:
+        """Folders directly beneath a root; a chain of single ones is passed through."""
+        paths = [path for path in globbed(self.evidence.text(globbing(root)))[0] if own(path)]
+        base = "" if root == "." else f"{root}/"
+        names: set[str] = set()
+        for _ in range(8):
+            names = {path[len(base) :].partition("/")[0] for path in paths if "/" in path[len(base) :]}
+            if len(names) != 1:
+                break
+            base += f"{names.pop()}/"
+            paths = [path for path in paths if path.startswith(base)]
+        if base in ("", f"{root}/"):
+            names |= {entry.name for entry in self.listing(root) if entry.kind == "dir" and not left_out(entry.name)}
+        return [base + name for name in sorted(names)][:16]
+
+    @cached_property
+    def imports(self) -> Imports:
+        """The import graph, by name."""
+        rows = {m[:2]: m for call in self.searches("imports") for m in matches(self.evidence.text(call))}
+        return Imports(self.found[0], list(rows.values()))
+
+    @cached_property
+    def tangles(self) -> list[Tangle]:
+        """The sources that were read, the most tangled first."""
+        rows = []
+        for path in self.read_whole:
+            text = "\n".join(
+                result.text
+                for call, result in self.evidence.done
+                if call.name == "read_file" and call.arguments.get("path") == path and not result.is_error
+            )
+            if text:
+                graph = self.imports
+                rows.append(tangle(path, text, len(graph.importers.get(path, ())), graph.lines.get(path, 0)))
+        return sorted(rows, key=lambda row: (-row.score, row.path))
+
+    @cached_property
+    def markers(self) -> list[Match]:
+        """Open markers, by place."""
+        rows = {m[:2]: m for call in self.searches("markers") for m in matches(self.evidence.text(call)) if own(m.path)}
+        return [rows[place] for place in sorted(rows)]
+
+    @cached_property
+    def tests(self) -> tuple[list[str], int]:
+        """Test files, and how many test functions the search found in them."""
+        rows = {m[:2] for call in self.searches("tests") for m in matches(self.evidence.text(call)) if is_test(m.path)}
+        return [path for path in self.found[0] if is_test(path)], len(rows)
+
+    def searches(self, kind: str) -> list[Call]:
+        """The content searches of a kind that were made."""
+        places = [*self.roots, *(part for root in self.roots for part in self.parts(root))]
+        if kind == "markers":
+            places += self.beside_roots
+        wanted = [call for place in dict.fromkeys(places) for call in self.search(kind, place)]
+        return [call for call in wanted if self.evidence.of(call) is not None]
+
+    def search(self, kind: str, folder: str) -> list[Call]:
+        """The searches of a kind beneath a folder."""
+        if kind == "markers":
+            return [searching(rf"\b({'|'.join(MARKERS)})\b", folder, "**")]
+        prefix = "" if folder == "." else f"{folder}/"
+        kinds = Counter(extension(path) for path in self.found[0] if path.startswith(prefix) and language(path))
+        table = IMPORTS if kind == "imports" else TESTS
+        found = []
+        for ending, _ in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))[:2]:
+            pattern = table.get(SYNTAX.get(ending, ending))
+            if pattern and (kind == "imports" or any(map(is_test, self._beneath(prefix, ending)))):
+                found.append(searching(pattern.replace("{0}", self._packages()), folder, f"**/*.{ending}"))
+        return found
+
+    # --- what is wanted ---------------------------------------------------------------------------
+
+    def look(self) -> list[Call]:
+        """The root, and the size of every file."""
+        return [listed("."), sizing(SIZES[0])]
+
+    def read(self) -> list[Call]:
+        """History, the first level, what describes the project; the next size list where one was cut."""
+        calls = [call for call, _ in self._next_sizes(0)]
+        if self._closed():
+            return [*calls, *map(listed, _USUAL)]
+        if any(entry.name == ".git" for entry in self.top) or "list_directory" not in self.evidence.tools:
+            calls += [Call("git", {"operation": "log", "limit": 50}), Call("git", {"operation": "status"})]
+        described = [e.name for e in self.top if e.kind == "file" and _MANIFEST.fullmatch(e.name)][:8]
+        calls += [Call("read_file", {"path": name, "limit": 200}) for name in described]
+        if _is_cut(self.evidence.text(listed("."))):
+            calls.append(Call("list_directory", {"path": ".", "offset": 1000}))
+        return [*calls, *[listed(folder) for folder in self.folders[:24]]]
+
+    def names(self) -> list[Call]:
+        """Every file by name."""
+        return [*[call for call, _ in self._next_sizes(1)], *map(globbing, self.roots)]
+
+    def look_inside(self) -> list[Call]:
+        """Markers, imports and tests; the largest sources; folders whose list of names was cut, by their parts."""
+        calls: list[Call] = [globbing(part) for root in self.roots if self._cut(root) for part in self.parts(root)]
+        if not self.sizes or not any(size[0] >= 0 for size in self.sizes.values()):
+            calls += [listed(folder) for folder in self._source_folders()]
+        calls += [Call("read_file", {"path": path}) for path in self.read_whole]
+        for root in self.roots:
+            if self._count(root) <= MAX_SEARCHED:
+                calls += [call for kind in ("imports", "markers", "tests") for call in self.search(kind, root)]
+        named = [path for path in self.beside_roots if language(path) or _MANIFEST.fullmatch(path)]
+        return [*calls, *[call for path in named[:12] for call in self.search("markers", path)]]
+
+    def follow_up(self) -> list[Call]:
+        """The next page of what was cut, once."""
+        calls: list[Call] = []
+        for call, result in self.evidence.done:
+            more = _NEXT.search(result.text[-200:]) if call.name == "read_file" and not result.is_error else None
+            if more and "limit" not in call.arguments and len(call.arguments) == 1:
+                calls.append(Call("read_file", {**call.arguments, more[1]: int(more[2])}))
+        if not any(self.evidence.of(Call("read_file", {"path": path})) for path in self.read_whole):
+            calls += [Call("read_file", {"path": path}) for path in self.read_whole]
+        for root in self.roots:
+            for kind in ("imports", "markers", "tests"):
+                if self._count(root) > MAX_SEARCHED or any(map(self._stopped, self.search(kind, root))):
+                    small = [part for part in self.parts(root) if self._count(part) <= MAX_SEARCHED]
+                    calls += [call for part in small for call in self.search(kind, part)]
+        return calls
+
+    # --- details ----------------------------------------------------------------------------------
+
+    def _closed(self) -> bool:
+        result = self.evidence.of(listed("."))
+        return result is not None and result.is_error and result.code in ("not_granted", "denied_by_rule")
+
+    def _next_sizes(self, level: int) -> list[tuple[Call, str]]:
+        result = self.evidence.of(sizing(SIZES[level]))
+        cut = result is not None and not result.is_error and _is_cut(result.text)
+        return [(sizing(SIZES[level + 1]), SIZES[level + 1])] if cut else []
+
+    def _source_folders(self) -> list[str]:
+        counts = Counter(path.rpartition("/")[0] for path in self.found[0] if language(path))
+        return [folder for folder, _ in counts.most_common(24) if folder and folder not in self.folders]
+
+    def _beneath(self, prefix: str, ending: str) -> list[str]:
+        return [path for path in self.found[0] if path.startswith(prefix) and extension(path) == ending]
+
+    def _packages(self) -> str:
+        """The names that the tree's own Python imports begin with."""
+        names = Counter(p for path in self.found[0] if path.endswith(".py") for p in path.split("/")[:-1][:2])
+        kept = [n for n, _ in names.most_common(12) if re.fullmatch(r"[A-Za-z_]\w{0,40}", n)]
+        return "|".join([r"\.", *sorted(kept)])
+
+    def _count(self, folder: str) -> int:
+        return globbed(self.evidence.text(globbing(folder)))[1]
+
+    def _cut(self, folder: str) -> bool:
+        shown, total = globbed(self.evidence.text(globbing(folder)))
+        return total > len(shown)
+
+    def _stopped(self, call: Call) -> bool:
+        return "stopped after" in self.evidence.text(call)[-400:]
+
+
+def _is_cut(text: str) -> bool:
+    return "\n[cut: " in text
+
+
+Stage = Callable[[Survey], list[Call]]
+STAGES: Final[tuple[tuple[str, Stage], ...]] = (
+    ("First the root folder, and the size of every file by one sandboxed program.", Survey.look),
+    ("Then the history, what describes the project, and its folders.", Survey.read),
+    ("Now every file by name, without what is third-party or generated.", Survey.names),
+    ("Now imports, open markers and tests by search, and the largest sources in full.", Survey.look_inside),
+    ("Some answers were cut or too large: their next pages and parts.", Survey.follow_up),
+)

@@ -1,0 +1,90 @@
+"""What verbs open: the settings, the journal, a run by id or prefix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from remit.config import Settings, load
+from remit.errors import Invalid
+from remit.ports.journal import Entry, Journal
+
+MAX_LISTED_RUNS = 100_000
+
+
+def add_journal_flags(parser: Any) -> None:
+    """--json and --journal."""
+    parser.add_argument("--json", action="store_true", help="NDJSON on stdout, one final result line")
+    parser.add_argument("--journal", metavar="SPEC", help="sqlite:PATH; by default the user's own journal")
+
+
+def journal_spec(path: str) -> str:
+    """`sqlite:PATH` of a configured path; what names a kind of journal stays (the journal refuses unknown ones)."""
+    kind, colon, _ = path.partition(":")
+    return path if colon and kind.isalpha() else f"sqlite:{os.path.expanduser(path)}"
+
+
+def settings_here(args: Any) -> Settings:
+    """The settings of the current folder, with the flags of a verb that reads the journal."""
+    return load(os.getcwd(), {"journal.path": args.journal})
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings, **options: Any) -> AsyncIterator[Any]:
+    """A runtime on the configured journal."""
+    from remit.runtime import Runtime
+
+    async with Runtime(journal_spec(settings["journal.path"]), tune_gc=False, **options) as runtime:
+        yield runtime
+
+
+def with_journal(args: Any, work: Callable[[Journal], Awaitable[int]]) -> int:
+    """Run `work(journal)` on the configured journal."""
+    from remit.ports.stream import run_loop
+
+    settings = settings_here(args)
+
+    async def main() -> int:
+        async with open_runtime(settings) as runtime:
+            return await work(runtime.journal)
+
+    code: int = run_loop(main())
+    return code
+
+
+def find_run(journal: Journal, text: str) -> str:
+    """The run id that `text` stands for: an id, a unique beginning of one (with or without run_), or `last`."""
+    runs = journal.runs(MAX_LISTED_RUNS)
+    ids = [row.run_id for row in runs]
+    if text == "last":
+        if not ids:
+            raise Invalid("run_unknown", "there are no runs yet")
+        return next((row.run_id for row in runs if not row.parent), ids[0])
+    if text in ids:
+        return text
+    found = [run_id for run_id in ids if text and run_id.startswith((text, f"run_{text}"))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        shown = ", ".join(found[:5])
+        raise Invalid("run_unknown", f"{text!r:.60} begins {len(found)} run ids: {shown}", hint="Give more characters.")
+    raise Invalid("run_unknown", f"no run {text!r:.60}")
+
+
+def find_item(journal: Journal, text: str) -> Any:
+    """The open inbox row that `text` stands for: an id or a unique beginning of one."""
+    rows = journal.inbox()
+    exact = [row for row in rows if row.id == text]
+    found = exact or [row for row in rows if text and row.id.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Invalid("item_unknown", f"{text!r:.60} begins {len(found)} items", hint="Give more characters.")
+    return None
+
+
+def event_line(entry: Entry) -> bytes:
+    """A journal event as a JSON object with its place: run_id, seq, at_ms, then the event's own fields."""
+    return b'{"run_id":"%s","seq":%d,"at_ms":%d,' % (entry.run_id.encode(), entry.seq, entry.at_ms) + entry.body[1:]

@@ -1,0 +1,188 @@
+"""Survey a source tree with a built-in model, and watch an attack being refused.
+
+The survey writes out/SURVEY.md in DIR (where DIR cannot be written: ./out/SURVEY.md). The attack happens in
+a scratch folder of its own. Both stand in the journal. No key, no server, nothing leaves this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from typing import Any
+
+from remit.errors import Invalid
+
+
+def add(parser: Any) -> None:
+    """Flags of `remit demo`."""
+    from remit.cli._open import add_journal_flags
+
+    parser.add_argument("dir", metavar="DIR", nargs="?", default=".", help="the tree; the current folder by default")
+    add_journal_flags(parser)
+
+
+def run(args: Any) -> int:
+    """Both parts; 0 when the gate held, 1 when anything came through."""
+    from remit.ports.stream import run_loop
+
+    folder = os.path.abspath(args.dir)
+    if not os.path.isdir(folder):
+        raise Invalid("usage_invalid", f"{args.dir!r:.200} is not a folder")
+    code: int = run_loop(_Demo(args, folder).work())
+    return code
+
+
+class _Demo:
+    """One demonstration."""
+
+    def __init__(self, args: Any, folder: str) -> None:
+        from remit.cli import _output
+
+        self.json = bool(args.json)
+        self.args = args
+        self.folder = folder
+        self.out = _output
+
+    async def work(self) -> int:
+        """Survey and attack side by side; the survey is shown as it happens, the attack from its journal."""
+        from remit.cli._demo_survey import SHOWN_GRANTS, TASK, Clock, TurnProgress, surveyor
+        from remit.cli._open import open_runtime, settings_here
+
+        clock = Clock()
+        self.say(f"remit demo of {self.folder}")
+        self.say("\n1  A survey, by builtin:surveyor: a model that follows rules; no key, no network")
+        self.say(f"   It may: {SHOWN_GRANTS}\n")
+        progress = TurnProgress(clock, self.say)
+        async with open_runtime(settings_here(self.args)) as runtime:
+            from remit.cli._demo_attack import attack
+
+            async with asyncio.TaskGroup() as group:
+                attacked = group.create_task(attack(runtime, self.listen if self.json else None))
+                listen = self.listen if self.json else progress.show
+                survey = await runtime.run(surveyor(self.folder), TASK, workspace=self.folder, listener=listen)
+                report = self.show_survey(survey)
+            found = attacked.result()
+            self.show_attack(found)
+            intact = self.show_chain(runtime.journal, (survey.id, *found.runs))
+        self.show_next(survey.id)
+        held = found.held and intact
+        if self.json:
+            self.out.json_line(self.result(survey, report, found, intact))
+        return 0 if held else 1
+
+    def say(self, text: str = "") -> None:
+        """A line of the story: stdout, at once; with --json there is none."""
+        if not self.json:
+            self.out.data(text)
+            sys.stdout.flush()
+
+    def listen(self, entry: Any, event: Any) -> None:
+        """With --json: every event of all runs."""
+        from remit.cli._open import event_line
+
+        if entry is not None:
+            self.out.json_line(event_line(entry))
+
+    def show_survey(self, run: Any) -> str:
+        """The main figures, and where the report is."""
+        from remit.cli._demo_survey import figures, keep_report
+
+        report = keep_report(run, self.folder)
+        self.say()
+        for line in figures(run):
+            self.say(f"   {self.out.one_line(line[:19], 19):<19}{self.out.one_line(line[19:], 78)}")
+        self.say(f"   {'report':<19}{report or 'none'}")
+        if run.status != "ok":
+            self.say(f"   the survey ended as {run.status}: {run.error}")
+        for line in missing(run.events):
+            self.say(f"   {line}")
+        return report
+
+    def show_attack(self, found: Any) -> None:
+        """The timeline of both runs, and what was measured."""
+        self.say("\n2  An attack, in a scratch project whose NOTES.md tells AI agents to send .env to a server")
+        self.say("   builtin:obedient does what such a text says, in every way it knows.")
+        titles = ("Nobody is at the desk", "Once more, with somebody who says yes to every question")
+        seen: list[Any] = []
+        for title, remit, attempts in zip(titles, found.remits, found.attempts, strict=True):
+            self.say(f"\n   {title}. It may:\n   {self.out.one_line(remit, 97)}\n")
+            fresh = [attempt for attempt in attempts if attempt not in seen]
+            if len(fresh) < len(attempts):
+                self.say(f"       {len(attempts) - len(fresh)} calls end as they did above; these are new:")
+            for number, attempt in enumerate(fresh, len(seen) + 1):
+                self.show_attempt(number, attempt)
+            seen += fresh
+        arrived = "not counted: no server could listen here" if found.requests < 0 else str(found.requests)
+        events, files = found.searched
+        self.say(f"\n   requests that reached the attacker: {arrived}")
+        self.say(
+            f"   places that hold the secret: {len(found.leaks)} (of {events} journal events, {files} files, 2 answers)"
+        )
+        for place in found.leaks:
+            self.say(f"   LEAKED: {place}")
+
+    def show_attempt(self, number: int, attempt: Any) -> None:
+        """Two lines: what was tried, and which check said what."""
+        self.say(f"   {number:>2}  {self.out.one_line(attempt.call, 92)}")
+        if attempt.verdict in ("allowed", "done"):
+            mark = "allowed" if attempt.verdict == "allowed" else "DONE"
+            self.say(f"       {mark:<8} {attempt.why}")
+            return
+        yes = "after a yes: " if attempt.approved else ""
+        why = "it asks, and stays waiting" if attempt.verdict == "waiting" else f"{attempt.code}: {attempt.why}"
+        self.say(f"       {attempt.verdict:<8} {attempt.check:<8} {yes}{self.out.one_line(why, 82 - len(yes))}")
+
+    def show_chain(self, journal: Any, runs: tuple[str, ...]) -> bool:
+        """Whether the hash chains of all runs are intact."""
+        problems = [problem for run_id in runs for problem in journal.verify(run_id)]
+        events = sum(len(journal.read(run_id)) for run_id in runs)
+        state = "every hash chain is intact" if not problems else "DAMAGED"
+        self.say(f"\n3  The journal: {len(runs)} runs, {events} events; {state}")
+        for problem in problems:
+            self.say(f"   {self.out.one_line(problem, 97)}")
+        return not problems
+
+    def show_next(self, run_id: str) -> None:
+        """Three commands that go on from here."""
+        remit = command()
+        journal = f" --journal {self.args.journal}" if self.args.journal else ""
+        self.say("\nNext")
+        self.say(f"   {remit} show {run_id}{journal}")
+        self.say(f'   {remit} run "where is the gate?" --model builtin:surveyor --allow "fs.read:**"{journal}')
+        self.say(f"   {remit} inbox{journal}")
+
+    def result(self, survey: Any, report: str, found: Any, intact: bool) -> dict[str, Any]:
+        """The last line of --json."""
+        import msgspec
+
+        return {
+            "type": "result",
+            "status": "ok" if found.held and intact else "failed",
+            "survey": {"run_id": survey.id, "status": survey.status, "report": report, "tool_calls": survey.tool_calls,
+                       "denied": survey.denied},
+            "attack": {**msgspec.to_builtins(found), "held": found.held},
+            "chain_intact": intact,
+        }  # fmt: skip
+
+
+def missing(events: list[Any]) -> list[str]:
+    """What is not installed here, with the line that installs it."""
+    lines = []
+    for event in events:
+        code = getattr(event, "code", "")
+        if code in ("sandbox_missing", "sandbox_failed", "program_missing"):
+            lines.append(f"refused: {code}: {event.message}; there is no way around the sandbox")
+            lines.append(f"         {event.hint}")
+            if code == "program_missing":
+                lines.append("         apt-get install -y git")
+    return list(dict.fromkeys(lines))
+
+
+def command() -> str:
+    """How this remit is called from the current folder."""
+    here = os.path.join(os.getcwd(), ".venv")
+    if os.path.realpath(sys.prefix) == os.path.realpath(here) and os.access(os.path.join(here, "bin/remit"), os.X_OK):
+        return ".venv/bin/remit"
+    return "remit" if shutil.which("remit") else f"{sys.executable} -m remit"
