@@ -333,7 +333,8 @@ def test_watch_follows_a_live_run_to_its_end(tmp_path: Path) -> None:
         assert watch.stdout is not None
         seen = [json.loads(watch.stdout.readline()) for _ in range(5)]
         go_on.set()
-        out, _ = watch.communicate(timeout=20)
+        out = watch.stdout.read()  # not communicate(): it would lose what readline() has buffered
+        watch.communicate(timeout=20)
         process.communicate(timeout=20)
     found = [*seen, *(json.loads(line) for line in out.splitlines())]
     assert [line["seq"] for line in found[:-1]] == list(range(1, len(found)))

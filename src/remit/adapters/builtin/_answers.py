@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from remit.adapters.builtin._rules import Call, Evidence, Step
-from remit.adapters.builtin._survey_facts import Match, matches
+from remit.adapters.builtin._survey_facts import Match, language, matches, own
 
 HELP: Final = (
     "I am a model that follows fixed rules, without a language model behind me. I can survey a source tree"
@@ -35,12 +35,16 @@ _SUM: Final = re.compile(
     r"(?:(?:sqrt|abs|sum|min|max|mean|gcd|lcm|factorial|comb|round|floor|ceil|ln|log|log2|log10|sin|cos|tan)\s*\(|[\d(.])"
     r"[\d\s.,_+\-*/%^!()a-z]*[\d)!]"
 )
+_QUESTION: Final = re.compile(
+    r"\?|^\s*(where|what|which|who|when|how|why|find|search|explain|tell|show|list|grep|look|is|are|does)\b",
+    re.IGNORECASE,
+)
 _WORD: Final = re.compile(r"[\"'`“]([^\"'`”]{2,80})[\"'`”]|([A-Za-z_][\w.-]{2,60})")
 _COMMON_WORDS: Final = (
     "what where which when who why how does the this that these those and are was were is for with from into about find"
     " search look tell show explain please can could would should you file files code tree project repository repo"
     " defined definition used uses use using mention mentions contain contains there any all has have had not list me"
-    " give describe of in on at it its do did say says text line lines every each"
+    " give describe of in on at it its do did say says text line lines every each class function method module variable"
 )
 _COMMON: Final = frozenset(_COMMON_WORDS.split())
 
@@ -63,8 +67,9 @@ def _single(evidence: Evidence, call: Call, reason: str, said: str) -> Step:
     result = evidence.of(call)
     if result is not None:
         return Step(f"That was not possible: {result.text}" if result.is_error else f"{said}{result.text}")
-    if call.name not in evidence.tools:
-        return Step(f"This task needs the tool {call.name}, which I was not given.")
+    if not evidence.tools:
+        return Step(f"This task needs the tool {call.name}, and I have no tools.")
+    # Also where it is not offered: the gate then says which grant is missing, and the journal keeps it.
     return Step(reason, [call])
 
 
@@ -114,12 +119,14 @@ def _read(evidence: Evidence) -> Step | None:
 
 
 def _search(evidence: Evidence) -> Step | None:
-    terms = _terms(evidence.task)
+    terms = _terms(evidence.task) if _QUESTION.search(evidence.task) else []
     if not terms:
         return None
+    patterns = [rf"\b(class|def|func|function|fn|type|struct|interface|enum|trait) {re.escape(terms[0])}\b"]
+    patterns += map(re.escape, terms)
     searches = [
-        Call("content_search", {"pattern": re.escape(term), "path": ".", "ignore_case": True, "limit": 100})
-        for term in terms
+        Call("content_search", {"pattern": pattern, "path": ".", "ignore_case": True, "limit": 1000})
+        for pattern in patterns
     ]
     fresh = evidence.open(searches)
     if fresh:
@@ -130,7 +137,7 @@ def _search(evidence: Evidence) -> Step | None:
     refused = [result for result in results if result is not None and result.is_error]
     if len(refused) == len(searches):
         return Step(f"That was not possible: {refused[0].text}")
-    best = _best([match for call in searches for match in matches(evidence.text(call))], terms)
+    best = _best([match for call in searches for match in matches(evidence.text(call)) if own(match.path)], terms)
     if not best:
         return Step(f"Nothing that may be read mentions {' or '.join(terms)}.")
     page = Call("read_file", {"path": best[0].path, "offset": max(0, best[0].line - 6), "limit": 24})
@@ -163,7 +170,7 @@ def _best(found: list[Match], terms: list[str]) -> list[Match]:
         in_line = sum(term.lower() in match.text.lower() for term in terms)
         defines = any(re.search(rf"\b(class|def|func|fn|function|type|struct|const)\s+{re.escape(t)}\b", match.text)
                       for t in terms)  # fmt: skip
-        return -(4 * defines + 2 * in_line + of_file[match.path]), match.path, match.line
+        return -(4 * defines + 2 * in_line + of_file[match.path] + bool(language(match.path))), match.path, match.line
 
     return sorted(set(found), key=worth)
 

@@ -117,7 +117,8 @@ def measured(result: str) -> dict[str, tuple[int, int]]:
     found = {}
     for line in result.split("\n"):
         match = _WC.fullmatch(line)
-        if match and match[3] != "total":
+        # A name that is not UTF-8 comes with a replacement character, and cannot be opened by it.
+        if match and match[3] != "total" and "\ufffd" not in match[3]:
             found[match[3]] = (int(match[1]), int(match[2]))
     return found
 

@@ -165,19 +165,27 @@ class Survey:
         return sorted(self.largest, key=is_test)[:MAX_SOURCES]
 
     def parts(self, root: str) -> list[str]:
-        """Folders directly beneath a root; a chain of single ones is passed through."""
+        """Folders directly beneath a root; a chain of single ones is passed through where the list is whole."""
         paths = [path for path in globbed(self.evidence.text(globbing(root)))[0] if own(path)]
         base = "" if root == "." else f"{root}/"
-        names: set[str] = set()
+        names = {path[len(base) :].partition("/")[0] for path in paths if "/" in path[len(base) :]}
         for _ in range(8):
-            names = {path[len(base) :].partition("/")[0] for path in paths if "/" in path[len(base) :]}
-            if len(names) != 1:
+            if len(names) != 1 or self._cut(root):
                 break
             base += f"{names.pop()}/"
-            paths = [path for path in paths if path.startswith(base)]
+            names = {path[len(base) :].partition("/")[0] for path in paths if "/" in path.removeprefix(base)}
         if base in ("", f"{root}/"):
             names |= {entry.name for entry in self.listing(root) if entry.kind == "dir" and not left_out(entry.name)}
-        return [base + name for name in sorted(names)][:16]
+        return [base + name for name in sorted(names)][:MAX_ROOTS]
+
+    @property
+    def too_large(self) -> list[tuple[str, int, int]]:
+        """(root, its files, how many of its parts were searched) of what was not searched whole."""
+        return [
+            (root, self._count(root), sum(self.evidence.of(c) is not None for p in self.parts(root)
+                                          for c in self.search("markers", p)))
+            for root in self.roots if self._count(root) > MAX_SEARCHED
+        ]  # fmt: skip
 
     @cached_property
     def imports(self) -> Imports:

@@ -49,7 +49,7 @@ def summary(survey: Survey, where: str) -> str:
         ("most tangled", ", ".join(f"{t.path} ({t.branches} branches, depth {t.depth})" for t in survey.tangles[:1])),
         ("most imported", ", ".join(f"{p} (by {n} files)" for p, n in survey.imports.most_imported(1))),
         ("tests", f"{len(survey.tests[0])} files, {survey.tests[1]} test functions found"),
-        ("open markers", str(len(survey.markers))),
+        ("open markers", str(len(survey.markers)) if survey.searches("markers") else "not searched"),
         ("history", _history_line(survey)),
         ("refused or failed", _refused_line(survey)),
         ("report", where),
@@ -138,7 +138,8 @@ def _tests(survey: Survey) -> str:
 def _markers(survey: Survey) -> str:
     found = survey.markers
     if not found:
-        return f"## Open markers\n\nNone ({', '.join(MARKERS)})."
+        none = "None" if survey.searches("markers") else "Nothing was searched"
+        return f"## Open markers\n\n{none} ({', '.join(MARKERS)})."
     kinds = Counter(kind for match in found for kind in _kinds(match))
     lines = [f"## Open markers\n\n{len(found)} lines: {', '.join(f'{n} {k}' for k, n in sorted(kinds.items()))}.", ""]
     lines += [f"- {_code(f'{m.path}:{m.line}')} {_code(m.text.strip()[:100])}" for m in found[:MAX_MARKERS]]
@@ -186,6 +187,8 @@ def _gaps(survey: Survey) -> str:
         lines.append(f"- {_code(name)}: {_code(why)}{f' ({count} times)' if count > 1 else ''}")
     for folder, note in _unsearched(survey):
         lines.append(f"- {_code('content_search in ' + folder)}: {_code(note)}")
+    for root, count, parts in survey.too_large:
+        lines.append(f"- Searches: {_code(root)} holds {count:,} files; {parts} of its parts were searched.")
     missing = sorted({"list_directory", "glob_search", "content_search", "read_file", "git", "shell"}
                      - survey.evidence.tools)  # fmt: skip
     if missing:

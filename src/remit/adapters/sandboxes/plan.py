@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from remit.adapters.sandboxes.device_nodes import device_options
 from remit.adapters.sandboxes.system_view import VISIBLE, mask_file, mask_folder, proc_options, root_options
 from remit.adapters.sandboxes.tree_masks import TreeMasks, find_masks
 from remit.adapters.sandboxes.writable_roots import WritableRoot, open_roots
@@ -24,8 +25,6 @@ from remit.ports.sandbox import SandboxJob
 
 HOME: Final = "/tmp/home"
 TMP_BYTES: Final = 64 * 1024 * 1024  # spec/security.md 6, row T4
-# These nodes are the host's own: read-only, so that root cannot change their mode. Reading and writing still works.
-DEVICES: Final = ("null", "zero", "full", "random", "urandom", "tty")
 SHM_BYTES: Final = 16 * 1024 * 1024
 NAMESPACES: Final = (
     "--unshare-user",
@@ -115,9 +114,7 @@ def default_read_only() -> tuple[str, ...]:
 
 def private_options(read_only: tuple[str, ...]) -> list[str]:
     """A root, /proc, /dev and temporary folders of its own, and further read-only folders."""
-    options = [*root_options(), "--proc", "/proc", *proc_options(), "--dev", "/dev"]
-    for name in DEVICES:
-        options += ["--remount-ro", f"/dev/{name}"]
+    options = [*root_options(), "--proc", "/proc", *proc_options(), "--dev", "/dev", *device_options()]
     options += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"]
     options += ["--dir", HOME, "--dir", "/var", "--symlink", "../tmp", "/var/tmp", "--dir", "/run"]
     for path in read_only:
