@@ -93,6 +93,7 @@ _PUBLIC = {
     "model": "models.handle",
     "tool": "core.tools",
 }
+__all__ = [*_PUBLIC]  # `from remit import *` asks for each name, which loads it
 
 
 def __getattr__(name: str) -> Any:

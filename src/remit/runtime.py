@@ -35,6 +35,7 @@ from remit.ports.model import Model
 from remit.ports.runtime import reset_current, set_current
 
 GC_YOUNG: Final = 200_000  # allocations before a young collection; Source: bench/run.py, 10-20 % of a short run
+MAX_CONNECTIONS: Final = 16_384  # to one address; a run holds one while it waits for a model
 
 
 class Runtime(Runner):
@@ -64,7 +65,7 @@ class Runtime(Runner):
         super().__init__()
         self.clock = clock or SystemClock()
         self.journal = open_journal(journal, self.clock) if isinstance(journal, str) else journal
-        self.workspace = workspace
+        self.workspace = os.path.abspath(workspace or os.getcwd())
         self.ceiling = ceiling
         self.outside: Adapters = Adapters()
         self.gate = Gate(
@@ -178,7 +179,7 @@ class Adapters:
             from remit.adapters.http.asyncio_http import AsyncioHttp
             from remit.adapters.http.egress import Egress
 
-            self._egress = Egress(AsyncioHttp())
+            self._egress = Egress(AsyncioHttp(limit=_connections()))
         return self._egress
 
     def describe(self) -> dict[str, Any]:
@@ -223,6 +224,14 @@ def default_runtime() -> Runtime:
 
 
 _DEFAULT: list[Runtime] = []
+
+
+def _connections() -> int:
+    """Most connections to one address: what the process may open, less a reserve for files and pipes."""
+    import resource
+
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(64, min(MAX_CONNECTIONS, soft - 256))
 
 
 def _cost(model: str, usage: Usage, at_ms: int) -> int | None:

@@ -542,7 +542,12 @@ BOMBS = {
         "memory",
     ),
     "memory-in-tmp": (
-        "f = open('/tmp/x', 'wb')\nwhile True: f.write(b'x' * (1 << 20)); f.flush()",
+        """
+f = open('/tmp/x', 'wb')
+while True:
+    try: f.write(b'x' * (1 << 20)); f.flush()
+    except OSError: time.sleep(0.05)
+""",
         {"max_memory_bytes": 40 << 20},
         "memory",
     ),

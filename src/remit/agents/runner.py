@@ -87,6 +87,7 @@ class Runner:
     outside: Outside
     ceiling: Remit
     workspace: str
+    """absolute path of the folder for runs that name none"""
 
     def __init__(self) -> None:
         self._active: dict[str, asyncio.Task[Any]] = {}
@@ -330,7 +331,7 @@ class Runner:
         return self.outside.model(given)
 
     def _folder(self, workspace: str) -> str:
-        return os.path.abspath(workspace or self.workspace or os.getcwd())
+        return os.path.abspath(workspace) if workspace else self.workspace
 
 
 def with_messages(spec: Any, messages: tuple[Message, ...]) -> Any:

@@ -31,7 +31,7 @@ GRANTS: Final = (
     "fs.read:**", *(f"shell:{_FIND} -size +{size}k -exec wc -lc {{}} +" for size in (0, 16, 128)),
     "shell:git log", "shell:git status",
 )  # fmt: skip
-SHOWN_GRANTS: Final = "fs.read:**, fs.write:out/**, shell:find (one exact command), shell:git log, shell:git status"
+SHOWN_GRANTS: Final = "fs.read:**, fs.write:out/**, shell:git log, shell:git status, one exact shell:find"
 # What others wrote is not read, and costs the sandbox one mask instead of a walk.
 DENIALS: Final = ("fs.read:**/.venv/**", "fs.read:**/.venvs/*/**", "fs.read:**/node_modules/**")
 _decode: Final = msgspec.json.Decoder(Reply).decode

@@ -10,8 +10,11 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Callable
+from textwrap import wrap
 from typing import Any
 
+from remit.cli import EXIT_CANCELLED, EXIT_PIPE
 from remit.errors import Invalid
 
 
@@ -44,6 +47,8 @@ class _Demo:
         self.args = args
         self.folder = folder
         self.out = _output
+        self.unread = False
+        """whether stdout can take no more; the runs go on, because they are journalled all the same"""
 
     async def work(self) -> int:
         """Survey and attack side by side; the survey is shown as it happens, the attack from its journal."""
@@ -58,32 +63,45 @@ class _Demo:
         async with open_runtime(settings_here(self.args)) as runtime:
             from remit.cli._demo_attack import attack
 
-            async with asyncio.TaskGroup() as group:
-                attacked = group.create_task(attack(runtime, self.listen if self.json else None))
-                listen = self.listen if self.json else progress.show
-                survey = await runtime.run(surveyor(self.folder), TASK, workspace=self.folder, listener=listen)
-                report = self.show_survey(survey)
+            listen = self.listen if self.json else progress.show
+            try:
+                async with asyncio.TaskGroup() as group:
+                    attacked = group.create_task(attack(runtime, self.listen if self.json else None))
+                    survey = await runtime.run(surveyor(self.folder), TASK, workspace=self.folder, listener=listen)
+                    report = self.show_survey(survey)
+            except ExceptionGroup as e:  # one of the two could not begin: its own error is what people need
+                raise e.exceptions[0] from None
             found = attacked.result()
             self.show_attack(found)
             intact = self.show_chain(runtime.journal, (survey.id, *found.runs))
         self.show_next(survey.id)
-        held = found.held and intact
         if self.json:
-            self.out.json_line(self.result(survey, report, found, intact))
-        return 0 if held else 1
+            self.write(lambda: self.out.json_line(self.result(survey, report, found, intact)))
+        if self.unread or survey.status == "cancelled":
+            return EXIT_PIPE if self.unread else EXIT_CANCELLED
+        return 0 if found.held and intact else 1
+
+    def write(self, work: Callable[[], None]) -> None:
+        """Write to stdout, as long as somebody reads it."""
+        if self.unread:
+            return
+        try:
+            work()
+            sys.stdout.flush()
+        except OSError:
+            self.unread = True
 
     def say(self, text: str = "") -> None:
         """A line of the story: stdout, at once; with --json there is none."""
         if not self.json:
-            self.out.data(text)
-            sys.stdout.flush()
+            self.write(lambda: self.out.data(text))
 
     def listen(self, entry: Any, event: Any) -> None:
         """With --json: every event of all runs."""
         from remit.cli._open import event_line
 
         if entry is not None:
-            self.out.json_line(event_line(entry))
+            self.write(lambda: self.out.json_line(event_line(entry)))
 
     def show_survey(self, run: Any) -> str:
         """The main figures, and where the report is."""
@@ -130,9 +148,12 @@ class _Demo:
             mark = "allowed" if attempt.verdict == "allowed" else "DONE"
             self.say(f"       {mark:<8} {attempt.why}")
             return
-        yes = "after a yes: " if attempt.approved else ""
+        yes = "yes, then " if attempt.approved else ""
         why = "it asks, and stays waiting" if attempt.verdict == "waiting" else f"{attempt.code}: {attempt.why}"
-        self.say(f"       {attempt.verdict:<8} {attempt.check:<8} {yes}{self.out.one_line(why, 82 - len(yes))}")
+        first, *more = wrap(self.out.one_line(yes + why, 300), 75)
+        self.say(f"       {attempt.verdict:<8} {attempt.check:<8} {first}")
+        for line in more[:2]:
+            self.say(f"{'':<25}{line}")
 
     def show_chain(self, journal: Any, runs: tuple[str, ...]) -> bool:
         """Whether the hash chains of all runs are intact."""
@@ -175,7 +196,7 @@ def missing(events: list[Any]) -> list[str]:
         if code in ("sandbox_missing", "sandbox_failed", "program_missing"):
             lines.append(f"refused: {code}: {event.message}; there is no way around the sandbox")
             lines.append(f"         {event.hint}")
-            if code == "program_missing":
+            if code == "program_missing" and "git" in event.message:
                 lines.append("         apt-get install -y git")
     return list(dict.fromkeys(lines))
 

@@ -153,16 +153,16 @@ class Gate:
             values = {**values, signature.context: self._lend(action, scope, lease)}
         token = current_call.set(Call(scope, action.key))
         try:
-            async with asyncio.timeout(tool.timeout_s):
+            async with asyncio.timeout(tool.timeout_s) as limit:
                 if signature.is_async:
                     value = await tool.fn(**values)
                 else:
                     value = await asyncio.to_thread(tool.fn, **values)
-        except TimeoutError:
-            raise Exhausted("tool_timeout", f"{tool.name} passed its deadline of {tool.timeout_s:g} s") from None
         except RemitError:
             raise
         except Exception as e:  # the tool's own code may raise anything; the run goes on
+            if isinstance(e, TimeoutError) and limit.expired():
+                raise Exhausted("tool_timeout", f"{tool.name} passed its deadline of {tool.timeout_s:g} s") from None
             raise Unavailable("tool_failed", f"{tool.name} failed: {type(e).__name__}: {str(e)[:500]}") from e
         finally:
             current_call.reset(token)

@@ -291,13 +291,19 @@ def test_block_8_sync_tools_run_beside_the_loop() -> None:
     def breaks() -> str:
         raise KeyError("boom")
 
-    house = House(Tool(where, effect="read"), Tool(breaks, effect="read"))
+    async def late() -> str:
+        raise TimeoutError("a server of the tool's own")
+
+    house = House(Tool(where, effect="read"), Tool(breaks, effect="read"), Tool(late, effect="read"))
     outcome = house.call("where")
     assert isinstance(outcome, Done)
     assert outcome.value != threading.main_thread().name
     failed = house.call("breaks", "k1")
     assert isinstance(failed, Failed)
     assert (failed.error.code, "KeyError" in failed.error.message) == ("tool_failed", True)
+    own = house.call("late", "k2")
+    assert isinstance(own, Failed)
+    assert own.error.code == "tool_failed", "its own time-out is not the gate's deadline"
 
 
 def test_block_8_a_cancelled_effect_has_an_outcome() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Final
 
-from remit.adapters.builtin._rules import Call, Evidence
+from remit.adapters.builtin._rules import Call
 from remit.adapters.builtin._survey_calls import (
     IMPORTS,
     MARKERS,
@@ -28,163 +28,38 @@ from remit.adapters.builtin._survey_calls import (
     sizing,
 )
 from remit.adapters.builtin._survey_facts import (
-    Entry,
     Imports,
     Match,
     Tangle,
-    entries,
     extension,
-    globbed,
-    heavy,
     is_test,
     language,
-    left_out,
     matches,
-    measured,
     own,
     tangle,
 )
+from remit.adapters.builtin._survey_tree import USUAL, Tree, is_cut
 
 MAX_CALLS: Final = 60  # of one turn
 INQUIRY_TURNS: Final = 5  # then it writes; writing may take two turns, so that a survey ends within eight
 MAX_SEARCHED: Final = 4000  # files beneath one folder that is searched; a larger one is searched by its parts
-MAX_ROOTS: Final = 16  # folders searched one by one
-MAX_SOURCES: Final = 8  # source files read for the tangle figures
 _MANIFEST: Final = re.compile(
     r"(?i)readme(\.\w+)?|pyproject\.toml|setup\.(py|cfg)|package\.json|cargo\.toml|go\.mod|pom\.xml|build\.gradle"
     r"(\.kts)?|gemfile|composer\.json|makefile|dockerfile|cmakelists\.txt|requirements\.txt|tox\.ini"
 )
-_USUAL: Final = ("src", "lib", "app", "docs", "tests", "test", "pkg", "cmd")  # tried when the root is not granted
 _NEXT: Final = re.compile(r"\[cut: .*go on with (offset|byte_offset)=(\d+)\]\s*$")
 
 
-class Survey:
-    """Facts and wanted calls of one survey, computed from the evidence when they are asked for."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
-
-    # --- what is known ----------------------------------------------------------------------------
-
-    def listing(self, folder: str) -> list[Entry]:
-        """Entries of a folder as far as they were listed (with further pages)."""
-        found: list[Entry] = []
-        for call, result in self.evidence.done:
-            if call.name == "list_directory" and not result.is_error and call.arguments.get("path", ".") == folder:
-                found += entries(result.text)
-        return found
-
-    @cached_property
-    def top(self) -> list[Entry]:
-        """The root's entries."""
-        return self.listing(".")
-
-    @cached_property
-    def folders(self) -> list[str]:
-        """Folders of the first level that are the tree's own; where the root is closed, the usual ones."""
-        if not self.top and self._closed():
-            return [name for name in _USUAL if self.evidence.text(listed(name))]
-        return [entry.name for entry in self.top if entry.kind == "dir" and not left_out(entry.name)]
-
-    @cached_property
-    def skipped(self) -> list[str]:
-        """Third-party and generated folders that were seen and left out."""
-        found = [entry.name for entry in self.top if entry.kind == "dir" and heavy(entry.name)]
-        for folder in self.folders[:30]:
-            found += [f"{folder}/{e.name}" for e in self.listing(folder) if e.kind == "dir" and heavy(e.name)]
-        return found
-
-    @cached_property
-    def roots(self) -> list[str]:
-        """Folders that are searched whole: the root, or its parts where something must be left out."""
-        # Folder by folder where there are few: what is denied beside them is then not even walked.
-        if not self.folders or (len(self.folders) > MAX_ROOTS and not self.skipped):
-            return ["."] if not self._closed() else []
-        found: list[str] = []
-        for folder in self.folders:
-            inner = self.listing(folder)
-            if not any(entry.kind == "dir" and heavy(entry.name) for entry in inner):
-                found.append(folder)
-            else:
-                found += [f"{folder}/{e.name}" for e in inner if e.kind == "dir" and not left_out(e.name)]
-        return found[:MAX_ROOTS]
-
-    @cached_property
-    def beside_roots(self) -> list[str]:
-        """Files that stand beside the roots, as the listings show them."""
-        if "." in self.roots:
-            return []
-        outer = [folder for folder in (".", *self.folders) if folder not in self.roots]
-        pairs = [("" if folder == "." else f"{folder}/", entry) for folder in outer for entry in self.listing(folder)]
-        return [prefix + entry.name for prefix, entry in pairs if entry.kind == "file"]
-
-    @cached_property
-    def found(self) -> tuple[list[str], int]:
-        """The tree's own files, sorted, and how many there are (more where lists were cut)."""
-        paths: set[str] = set()
-        total = 0
-        for root in self.roots:
-            shown, count = globbed(self.evidence.text(globbing(root)))
-            paths.update(shown)
-            for child in self.parts(root):
-                paths.update(globbed(self.evidence.text(globbing(child)))[0])
-            total += count
-        total += len(set(self.beside_roots) - paths)
-        paths.update(self.beside_roots)
-        kept = sorted(path for path in paths if own(path))
-        return kept, max(total - (len(paths) - len(kept)), len(kept))
-
-    @cached_property
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """{path: (lines or -1, bytes)} as the sandboxed count, or else the listings, say."""
-        known: dict[str, tuple[int, int]] = {}
-        for folder in (".", *self.folders, *self._source_folders()):
-            prefix = "" if folder == "." else f"{folder}/"
-            known |= {prefix + e.name: (-1, e.size_bytes) for e in self.listing(folder) if e.kind == "file"}
-        for level in SIZES:
-            known |= measured(self.evidence.text(sizing(level)))
-        return {path: size for path, size in known.items() if own(path)}
-
-    @property
-    def counted_all(self) -> bool:
-        """Whether every file was measured."""
-        result = self.evidence.of(sizing(SIZES[0]))
-        return result is not None and not result.is_error and not _is_cut(result.text)
-
-    @cached_property
-    def largest(self) -> list[str]:
-        """Source files, the largest first; where no size is known, the first ones by name."""
-        known = [path for path in self.sizes if language(path)]
-        if known:
-            return sorted(known, key=lambda p: (-self.sizes[p][1], p))
-        return [path for path in self.found[0] if language(path)]
-
-    @property
-    def read_whole(self) -> list[str]:
-        """The largest sources that are read: tests only where there are few others."""
-        return sorted(self.largest, key=is_test)[:MAX_SOURCES]
-
-    def parts(self, root: str) -> list[str]:
-        """Folders directly beneath a root; a chain of single ones is passed through where the list is whole."""
-        paths = [path for path in globbed(self.evidence.text(globbing(root)))[0] if own(path)]
-        base = "" if root == "." else f"{root}/"
-        names = {path[len(base) :].partition("/")[0] for path in paths if "/" in path[len(base) :]}
-        for _ in range(8):
-            if len(names) != 1 or self._cut(root):
-                break
-            base += f"{names.pop()}/"
-            names = {path[len(base) :].partition("/")[0] for path in paths if "/" in path.removeprefix(base)}
-        if base in ("", f"{root}/"):
-            names |= {entry.name for entry in self.listing(root) if entry.kind == "dir" and not left_out(entry.name)}
-        return [base + name for name in sorted(names)][:MAX_ROOTS]
+class Survey(Tree):
+    """What a survey found in the tree, and the calls that each stage wants."""
 
     @property
     def too_large(self) -> list[tuple[str, int, int]]:
         """(root, its files, how many of its parts were searched) of what was not searched whole."""
         return [
-            (root, self._count(root), sum(self.evidence.of(c) is not None for p in self.parts(root)
+            (root, self.count(root), sum(self.evidence.of(c) is not None for p in self.parts(root)
                                           for c in self.search("markers", p)))
-            for root in self.roots if self._count(root) > MAX_SEARCHED
+            for root in self.roots if self.count(root) > MAX_SEARCHED
         ]  # fmt: skip
 
     @cached_property
@@ -251,13 +126,13 @@ class Survey:
     def read(self) -> list[Call]:
         """History, the first level, what describes the project; the next size list where one was cut."""
         calls = [call for call, _ in self._next_sizes(0)]
-        if self._closed():
-            return [*calls, *map(listed, _USUAL)]
+        if self.closed:
+            return [*calls, *map(listed, USUAL)]
         if any(entry.name == ".git" for entry in self.top) or "list_directory" not in self.evidence.tools:
             calls += [Call("git", {"operation": "log", "limit": 50}), Call("git", {"operation": "status"})]
         described = [e.name for e in self.top if e.kind == "file" and _MANIFEST.fullmatch(e.name)][:8]
         calls += [Call("read_file", {"path": name, "limit": 200}) for name in described]
-        if _is_cut(self.evidence.text(listed("."))):
+        if is_cut(self.evidence.text(listed("."))):
             calls.append(Call("list_directory", {"path": ".", "offset": 1000}))
         return [*calls, *[listed(folder) for folder in self.folders[:24]]]
 
@@ -267,12 +142,12 @@ class Survey:
 
     def look_inside(self) -> list[Call]:
         """Markers, imports and tests; the largest sources; folders whose list of names was cut, by their parts."""
-        calls: list[Call] = [globbing(part) for root in self.roots if self._cut(root) for part in self.parts(root)]
+        calls: list[Call] = [globbing(part) for root in self.roots if self.cut(root) for part in self.parts(root)]
         if not self.sizes or not any(size[0] >= 0 for size in self.sizes.values()):
-            calls += [listed(folder) for folder in self._source_folders()]
+            calls += [listed(folder) for folder in self.source_folders]
         calls += [Call("read_file", {"path": path}) for path in self.read_whole]
         for root in self.roots:
-            if self._count(root) <= MAX_SEARCHED:
+            if self.count(root) <= MAX_SEARCHED:
                 calls += [call for kind in ("imports", "markers", "tests") for call in self.search(kind, root)]
         named = [path for path in self.beside_roots if language(path) or _MANIFEST.fullmatch(path)]
         return [*calls, *[call for path in named[:12] for call in self.search("markers", path)]]
@@ -288,25 +163,17 @@ class Survey:
             calls += [Call("read_file", {"path": path}) for path in self.read_whole]
         for root in self.roots:
             for kind in ("imports", "markers", "tests"):
-                if self._count(root) > MAX_SEARCHED or any(map(self._stopped, self.search(kind, root))):
-                    small = [part for part in self.parts(root) if self._count(part) <= MAX_SEARCHED]
+                if self.count(root) > MAX_SEARCHED or any(map(self._stopped, self.search(kind, root))):
+                    small = [part for part in self.parts(root) if self.count(part) <= MAX_SEARCHED]
                     calls += [call for part in small for call in self.search(kind, part)]
         return calls
 
     # --- details ----------------------------------------------------------------------------------
 
-    def _closed(self) -> bool:
-        result = self.evidence.of(listed("."))
-        return result is not None and result.is_error and result.code in ("not_granted", "denied_by_rule")
-
     def _next_sizes(self, level: int) -> list[tuple[Call, str]]:
         result = self.evidence.of(sizing(SIZES[level]))
-        cut = result is not None and not result.is_error and _is_cut(result.text)
+        cut = result is not None and not result.is_error and is_cut(result.text)
         return [(sizing(SIZES[level + 1]), SIZES[level + 1])] if cut else []
-
-    def _source_folders(self) -> list[str]:
-        counts = Counter(path.rpartition("/")[0] for path in self.found[0] if language(path))
-        return [folder for folder, _ in counts.most_common(24) if folder and folder not in self.folders]
 
     def _beneath(self, prefix: str, ending: str) -> list[str]:
         return [path for path in self.found[0] if path.startswith(prefix) and extension(path) == ending]
@@ -317,19 +184,8 @@ class Survey:
         kept = [n for n, _ in names.most_common(12) if re.fullmatch(r"[A-Za-z_]\w{0,40}", n)]
         return "|".join([r"\.", *sorted(kept)])
 
-    def _count(self, folder: str) -> int:
-        return globbed(self.evidence.text(globbing(folder)))[1]
-
-    def _cut(self, folder: str) -> bool:
-        shown, total = globbed(self.evidence.text(globbing(folder)))
-        return total > len(shown)
-
     def _stopped(self, call: Call) -> bool:
         return "stopped after" in self.evidence.text(call)[-400:]
-
-
-def _is_cut(text: str) -> bool:
-    return "\n[cut: " in text
 
 
 Stage = Callable[[Survey], list[Call]]
