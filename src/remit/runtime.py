@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from remit.adapters.clock import SystemClock
 from remit.agents.runner import Runner
-from remit.config import state_folder
 from remit.core.budget import Limit
 from remit.core.remit import TOP, Remit
 from remit.core.tools import Tool
@@ -219,6 +218,8 @@ class OwnAddress:
 def default_runtime() -> Runtime:
     """The runtime of whoever sets none: the journal in the user's state folder, nothing granted."""
     if not _DEFAULT:
+        from remit.config import state_folder
+
         _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}"))
     return _DEFAULT[0]
 

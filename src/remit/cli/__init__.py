@@ -31,9 +31,15 @@ EXITS: Final = """exit codes:
   6 conflict, broken chain   7 defect of remit   8 waiting for a person   130 cancelled"""
 
 
+STARTED_HERE: Final[list[bool]] = []
+"""not empty = this process is a `remit` command, and a verb may end it; empty = somebody called `main([...])`"""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Never raises for what a person or the outside did."""
     args = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        STARTED_HERE.append(True)
     _fill_streams()
     try:
         code = _dispatch(args)

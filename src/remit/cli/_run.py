@@ -18,7 +18,7 @@ from msgspec import structs
 
 from remit.agents.agent import Agent
 from remit.agents.prepare import agent_of
-from remit.cli import EXIT_CANCELLED, _output, exit_of
+from remit.cli import EXIT_CANCELLED, STARTED_HERE, _output, exit_of
 from remit.cli._ask import TerminalApprover
 from remit.cli._open import event_line, find_run, open_runtime
 from remit.cli._progress import Progress, summary
@@ -101,10 +101,11 @@ class _Command:
                 _output.json_line(run_result(run))
             else:
                 _show(run, self.progress.turns)
-        # A tool's thread that ignores its deadline must not hold the process: everything is written by now.
-        guard = threading.Timer(CLOSING_S, _leave, [code])
-        guard.daemon = True
-        guard.start()
+        if STARTED_HERE:
+            # A tool's thread that ignores its deadline must not hold the process: everything is written by now.
+            guard = threading.Timer(CLOSING_S, _leave, [code])
+            guard.daemon = True
+            guard.start()
         return code
 
     async def _run(self, runtime: Any, settings: Settings) -> Any:
