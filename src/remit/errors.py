@@ -62,7 +62,6 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "sandbox_failed": ("Unavailable", "Run `remit doctor`: it tries the sandbox and says what is missing."),
     "program_missing": ("Unavailable", "Install the program, or use another tool."),
     "tool_failed": ("Unavailable", "The tool's own code failed; see the message."),
-    "extra_missing": ("Unavailable", "Install the named extra."),
     # ModelError
     "model_auth": ("ModelError", "The provider refused the key; check the key's environment variable."),
     "model_bad_request": ("ModelError", "The provider refused the request; see its message."),

@@ -212,7 +212,8 @@ class OwnAddress:
         return self._egress.stream(request, self._allowed)
 
     async def aclose(self) -> None:
-        """Nothing of its own to close: the connections are the egress's."""
+        """Close the runtime's connections; it opens new ones when it is asked again."""
+        await self._egress.aclose()
 
 
 def default_runtime() -> Runtime:

@@ -378,8 +378,9 @@ def test_resuming_with_other_code_changes_nothing(tmp_path: Path) -> None:
             )
             return await runtime.resume(done.id, other)
 
-    with pytest.raises(NonDeterminism):
+    with pytest.raises(NonDeterminism) as caught:
         asyncio.run(resume("something else"))
+    assert caught.value.code == "nondeterminism"
     assert asyncio.run(resume("")).status == "waiting"
 
 
@@ -400,8 +401,15 @@ def test_a_task_of_messages_survives_a_resume(tmp_path: Path) -> None:
 
 def test_misuse_is_named() -> None:
     """Clashing tools, a missing model, a run inside a loop: each says what to do."""
-    with pytest.raises(Invalid, match="two tools named"):
+    with pytest.raises(Invalid, match="two tools named") as clash:
         run(Agent("a", ScriptedModel([]), tools=[population, population]))
+
+    def untyped(city) -> str:  # type: ignore[no-untyped-def]  # the mistake that is tested
+        return str(city)
+
+    with pytest.raises(Invalid, match="parameter city has no type") as schema:
+        run(Agent("a", ScriptedModel([]), tools=[untyped]))
+    assert (clash.value.code, schema.value.code) == ("tool_clash", "schema_invalid")
     with pytest.raises(Invalid, match="has no model"):
         run(Agent("a"))
 

@@ -6,6 +6,7 @@ raised by the next call, so that what a caller sees does not depend on where the
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from remit.wire.sse import Frame, SseParser
 _FIELDS: Final = (b"data", b"event", b"id", b"retry")
 
 
-class FrameDecoder:
+class FrameDecoder(ABC):
     """Base of the three stream decoders; subclasses give `frame`, `ended` and `reply`."""
 
     def __init__(self, whole: Callable[[bytes], Reply]) -> None:
@@ -63,18 +64,18 @@ class FrameDecoder:
             raise self._cut()
         return self.reply()
 
+    @abstractmethod
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame of JSON."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def ended(self) -> bool:
         """Whether the family's end of stream was seen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reply(self) -> Reply:
         """The folded reply."""
-        raise NotImplementedError
 
     @property
     def closed(self) -> bool:

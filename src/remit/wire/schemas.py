@@ -12,8 +12,21 @@ from typing import Any, Final
 # Keywords outside Anthropic's subset for structured outputs; a request that holds one is refused.
 # Source: Claude docs, "Structured outputs", JSON Schema limitations.
 _UNSUPPORTED: Final = frozenset(
-    ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-     "maxItems", "uniqueItems", "minProperties", "maxProperties", "contains", "patternProperties")
+    (
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "maxItems",
+        "uniqueItems",
+        "minProperties",
+        "maxProperties",
+        "contains",
+        "patternProperties",
+    )
 )
 
 _VALUES: Final = ("enum", "const", "required", "default", "examples")  # what they hold is no schema

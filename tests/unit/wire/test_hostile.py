@@ -188,7 +188,7 @@ def _changed(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
     return copy
 
 
-def _usable(codec: Any, reply: Any) -> None:
+def check_usable(codec: Any, reply: Any) -> None:
     """What was decoded can be journalled and sent, to its own wire and to the others."""
     msgspec.json.encode(reply)
     for other in CODECS.values():
@@ -206,7 +206,7 @@ def test_any_value_in_any_place_of_a_reply(family: str) -> None:
                 reply = codec.decode(body)
             except ModelError:
                 continue
-            _usable(codec, reply)
+            check_usable(codec, reply)
 
 
 @pytest.mark.parametrize("family", CODECS)
@@ -224,7 +224,7 @@ def test_any_value_in_any_place_of_a_stream(family: str) -> None:
                 reply = decoder.finish()
             except ModelError:
                 continue
-            _usable(codec, reply)
+            check_usable(codec, reply)
 
 
 @pytest.mark.parametrize("family", CODECS)

@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         self.touched = self.loop.time()
         before = exchange.size
         try:
-            self._parser.feed_data(data)  # type: ignore[union-attr]
+            self._parser.feed_data(data)  # type: ignore[union-attr]  # None only once the connection is lost
         except (HttpParserError, HttpParserUpgrade) as error:
             if not exchange.finished:
                 self._fail(exchange.error or network_failed(f"the answer is not HTTP/1.1: {error}", retryable=False))
@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
             exchange.wake()
             if exchange.buffered > _HIGH_WATER and not self._paused:
                 self._paused = True
-                self.transport.pause_reading()  # type: ignore[union-attr]
+                self.transport.pause_reading()  # type: ignore[union-attr]  # bytes came through it
 
     def connection_lost(self, exc: Exception | None) -> None:
         exchange, self.exchange = self.exchange, None
@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
         self.served += 1
         if self._paused:
             self._paused = False
-            self.transport.resume_reading()  # type: ignore[union-attr]
+            self.transport.resume_reading()  # type: ignore[union-attr]  # bytes came through it
         # An answer that came before the request was sent whole leaves the rest of it in the way.
         if exchange.keep and not (exchange.unsent and self.transport.get_write_buffer_size()):  # type: ignore[union-attr]
             self.pool.release(self)

@@ -185,7 +185,7 @@ class _Streaming:
         return await self._block.__aenter__()
 
     async def __aexit__(self, *reason: object) -> None:
-        await self._block.__aexit__(*reason)  # type: ignore[arg-type]
+        await self._block.__aexit__(*reason)  # type: ignore[arg-type]  # passed on as it came
 
 
 def _judge(url: Url, addresses: Sequence[str], granted: bool) -> None:

@@ -140,5 +140,3 @@ def _transport_error(error: Unavailable | Exhausted, begun: bool = False) -> Mod
     if error.code == "network_failed" and begun:
         return ModelError("model_stream_cut", error.message, retryable=True, details=error.details)
     return ModelError("model_connection", error.message, retryable=True, details=error.details)
-
-

@@ -24,11 +24,13 @@ Check = Callable[[Factory], Awaitable[None]]
 
 
 def request_of(server: LocalServer, path: str = "/", method: str = "GET", **fields: Any) -> HttpRequest:
+    """A request to `server`, pinned to loopback."""
     host = fields.pop("host", "127.0.0.1")
     return HttpRequest(method, server.url(path, host), address="127.0.0.1", **fields)
 
 
 async def run_with(make: Factory, script: Script, use: Callable[[HttpClient, LocalServer], Awaitable[None]]) -> None:
+    """`use(client, server)` against a server that plays `script`; client and server are closed whatever happens."""
     client = make()
     try:
         async with LocalServer(script) as server, asyncio.timeout(NEVER_S):
@@ -38,6 +40,8 @@ async def run_with(make: Factory, script: Script, use: Callable[[HttpClient, Loc
 
 
 def saying(*pieces: bytes, then_close: bool = False, then_reset: bool = False, pause_s: float = 0.0) -> Script:
+    """A script that sends `pieces`, whatever was asked."""
+
     async def script(peer: Peer, _: Seen) -> None:
         for piece in pieces:
             await peer.send(piece)

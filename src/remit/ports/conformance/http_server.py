@@ -160,7 +160,7 @@ class Authority:
     def _pem(certificate: object) -> str:
         from cryptography.hazmat.primitives.serialization import Encoding
 
-        return certificate.public_bytes(Encoding.PEM).decode()  # type: ignore[attr-defined,no-any-return]
+        return certificate.public_bytes(Encoding.PEM).decode()  # type: ignore[attr-defined,no-any-return]  # cryptography is imported on use
 
     def _sign(self, name: str, public_key: object, host: str | None) -> object:
         import datetime
@@ -177,7 +177,7 @@ class Authority:
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer)
-            .public_key(public_key)  # type: ignore[arg-type]
+            .public_key(public_key)  # type: ignore[arg-type]  # cryptography is imported on use
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
             .not_valid_after(start + datetime.timedelta(seconds=36500 * _DAY_S))

@@ -269,5 +269,3 @@ class CallFold:
                 item["extra_content"] = call["extra_content"]
             items.append(item)
         return items
-
-

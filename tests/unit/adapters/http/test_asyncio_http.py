@@ -175,6 +175,7 @@ def test_idle_connections_expire() -> None:
             async with asyncio.timeout(5):
                 while server.open:
                     await asyncio.sleep(0.01)
+            assert len(server.requests) == 1
             await client.aclose()
 
     asyncio.run(main())
