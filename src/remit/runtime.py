@@ -33,7 +33,7 @@ from remit.ports.journal import Journal
 from remit.ports.model import Model
 from remit.ports.runtime import reset_current, set_current
 
-GC_YOUNG: Final = 200_000  # allocations before a young collection; Source: bench/run.py, 10-20 % of a short run
+GC_YOUNG: Final = 400_000  # allocations before a young collection; Source: bench/run.py, 10-20 % of a short run
 MAX_CONNECTIONS: Final = 16_384  # to one address; a run holds one while it waits for a model
 
 

@@ -59,16 +59,33 @@ def cli_page() -> str:
 
 
 def demo_output() -> str:
-    """What the demo prints for this checkout, people's words and data together."""
-    done = remit("demo", ".")
-    return done.stdout.rstrip() + "\n"
+    """What `make demo` prints for this checkout, people's words and data together; its root is written as a dot."""
+    return as_recorded(remit("demo", ".", together=True).stdout)
 
 
-def readme_with(output: str) -> str:
-    """The README with `output` as the recorded output of the demo."""
+def as_recorded(output: str) -> str:
+    """Output as the README keeps it: without a path of the machine."""
+    return output.replace(f"{ROOT}/", "").replace(str(ROOT), ".").strip("\n") + "\n"
+
+
+def closing_lines(output: str) -> str:
+    """The last lines of a test run: what was skipped and why, and the count."""
+    lines = output.rstrip().split("\n")
+    heads = [i for i, line in enumerate(lines) if "short test summary info" in line]
+    return "\n".join(lines[heads[-1] if heads else -1 :]) + "\n"
+
+
+def recorded(command: str) -> str:
+    """The output that the README shows for `command`; empty when it shows none."""
+    found = OUTPUT_OF.finditer(README.read_text(encoding="utf-8"))
+    return next((match["text"] for match in found if match["command"] == command), "")
+
+
+def readme_with(command: str, output: str) -> str:
+    """The README with `output` as the recorded output of `command`."""
     text = README.read_text(encoding="utf-8")
-    block = f"<!-- output of: make demo -->\n```text\n{output}```\n<!-- end of output -->"
-    return OUTPUT_OF.sub(lambda _: block, text)
+    block = f"<!-- output of: {command} -->\n```text\n{output}```\n<!-- end of output -->"
+    return OUTPUT_OF.sub(lambda match: block if match["command"] == command else match[0], text)
 
 
 def pages() -> dict[Path, str]:

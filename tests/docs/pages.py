@@ -68,17 +68,23 @@ def command_lines(page: Path) -> list[str]:
 
 
 def run(
-    arguments: list[str], cwd: Path = ROOT, more: Mapping[str, str] | None = None
+    arguments: list[str], cwd: Path = ROOT, more: Mapping[str, str] | None = None, together: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of this interpreter with the package importable and nothing of the working directory."""
+    """Run a command of this interpreter with the package importable and nothing of the working directory.
+
+    together: stdout holds stderr too, in the order in which a person sees both.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100", "NO_COLOR": "1", **(more or {})}
     command = [sys.executable, "-P", *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    errors = subprocess.STDOUT if together else subprocess.PIPE
+    return subprocess.run(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, timeout=120, check=False
+    )
 
 
-def remit(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def remit(*arguments: str, cwd: Path = ROOT, together: bool = False) -> subprocess.CompletedProcess[str]:
     """Run the command line."""
-    return run(["-c", "import sys; from remit.cli import main; sys.exit(main())", *arguments], cwd)
+    return run(["-c", "import sys; from remit.cli import main; sys.exit(main())", *arguments], cwd, together=together)
 
 
 def normalise(text: str) -> list[str]:
@@ -86,6 +92,7 @@ def normalise(text: str) -> list[str]:
     text = text.replace(str(ROOT), "ROOT")
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     text = re.sub(r"(?<![\w/])/(?:[\w.+-]+/)*[\w.+-]+", "PATH", text)
+    text = re.sub(r"(?<![\w./-])(?:[\w-]+/)+[\w-]+\.py\b", "PATH", text)  # the sources that stand out today
     text = re.sub(r"\b[a-z]+_[0-9A-Za-z]{16,}\b|\b[0-9A-HJKMNP-TV-Z]{20,}\b|\b[0-9a-f]{12,64}\b", "ID", text)
     text = re.sub(r"\d[\d,._]*", "N", text)
     text = re.sub(r"[ \t]+", " ", text)

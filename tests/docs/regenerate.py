@@ -1,4 +1,8 @@
-"""Rewrite the generated pages and the README's recorded output: python tests/docs/regenerate.py"""
+"""Rewrite the generated pages and the README's recorded output: python tests/docs/regenerate.py
+
+With a file that holds what `make test` printed, the README's closing lines of it are rewritten too:
+`make test > FILE; python tests/docs/regenerate.py FILE`.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,12 @@ def main() -> int:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path.name}")
-    if output := generated.demo_output().strip():
-        generated.README.write_text(generated.readme_with(output + "\n"), encoding="utf-8")
-        print("wrote the output in README.md")
+    outputs = {"make demo": generated.demo_output()}
+    if sys.argv[1:]:
+        outputs["make test"] = generated.closing_lines(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    for command, output in outputs.items():
+        generated.README.write_text(generated.readme_with(command, output), encoding="utf-8")
+        print(f"wrote the output of {command} in README.md")
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docs import generated
-from docs.pages import OUTPUT_OF, ROOT, command_lines, normalise, pages, program, remit, run
+from docs.pages import ROOT, command_lines, normalise, pages, program, remit, run
 
 PROGRAMS = [page for page in pages() if program(page)[0]]
 MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
@@ -77,12 +77,47 @@ def test_make_targets_exist(page: Path) -> None:
     assert shown <= MAKE_TARGETS
 
 
+@pytest.mark.sandbox
+@pytest.mark.git
 def test_the_recorded_output_of_the_demo_is_what_it_prints() -> None:
-    """The README's output equals the demo's, after numbers, ids, times and paths are made alike."""
-    recorded = OUTPUT_OF.search(generated.README.read_text(encoding="utf-8"))
-    assert recorded is not None
-    assert normalise(generated.demo_output()) == normalise(recorded["text"])
-    assert recorded["text"].strip()
+    """The README's output equals the demo's, stderr included, after numbers, ids, times and paths are made alike."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("the demo shows the history, and this copy has none: clone it")
+    assert normalise(generated.recorded("make demo")) == normalise(generated.demo_output())
+
+
+def test_the_recorded_output_of_the_suite_is_what_pytest_prints(tmp_path: Path) -> None:
+    """The README's closing lines of `make test` have the form that the suite's own settings give, and no failure."""
+    (tmp_path / "test_three.py").write_text(THREE_TESTS, encoding="utf-8")
+    settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
+    done = run(["-m", "pytest", *settings, "test_three.py"], tmp_path)
+    first, *real, last = forms(generated.closing_lines(done.stdout))
+    assert (first, real) == ("= short test summary info =", ["SKIPPED", "XFAIL"])
+    assert last == {"passed", "skipped", "xfailed"}
+    recorded_first, *recorded, recorded_last = forms(generated.recorded("make test"))
+    assert recorded_first == first
+    assert set(map(str, recorded)) <= {"SKIPPED", "XFAIL"}
+    assert {"passed"} <= set(recorded_last) <= {"passed", "skipped", "xfailed", "warning", "warnings"}
+
+
+THREE_TESTS = """import pytest
+
+def test_a(): pass
+
+@pytest.mark.skip(reason="why")
+def test_b(): pass
+
+@pytest.mark.xfail(reason="why")
+def test_c(): assert False
+"""
+
+
+def forms(closing: str) -> list[str | set[str]]:
+    """Closing lines as kinds: the heading, what stands before each test, and what is counted at the end."""
+    *lines, last = closing.strip().split("\n")
+    kinds = [re.sub("=+", "=", line) if line.startswith("=") else line.split()[0] for line in lines]
+    assert re.fullmatch(r"=+ .* in [\d.]+s( \([\d:]+\))? =+", last), last
+    return [*dict.fromkeys(kinds), set(re.findall(r"\d+ ([a-z]+)", last))]
 
 
 def test_decisions_are_numbered_once_and_complete() -> None:

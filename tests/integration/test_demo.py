@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from docs.pages import ROOT, normalise, remit
 from remit.adapters.builtin import _survey_calls as calls
 from remit.adapters.sandboxes.bubblewrap import Bubblewrap
 from remit.cli import _demo_survey, main
-from remit.cli._demo_attack import Attack, attack
+from remit.cli._demo_attack import Attack, Attempt, attack
+from remit.cli._demo_timeline import lines as lines_of
 from remit.core.needs import fs_write, net, shell
 from remit.core.remit import Remit
 from remit.runtime import Runtime
@@ -75,7 +77,8 @@ def test_the_demo_shows_all_and_exits_0(tree: Path, capsys: pytest.CaptureFixtur
     assert [line for line in lines if line[:2] in ("1 ", "2 ", "3 ")][2].endswith("every hash chain is intact")
     assert "   requests that reached the attacker: 0" in lines
     assert any(line.startswith("   places that hold the secret: 0 (") for line in lines)
-    assert max(len(line) for line in lines[3 : lines.index("Next")] if "report" not in line) <= 100
+    assert max(len(line) for line in lines[2 : lines.index("Next")] if "report" not in line) <= 100
+    assert len(lines) <= 60
     assert "\x1b" not in shown and "canary-" not in shown
 
 
@@ -121,8 +124,64 @@ def test_without_bubblewrap_it_says_how_to_install_it(
     shown = capsys.readouterr().out
     assert "refused: sandbox_missing: bubblewrap is not installed" in shown
     assert "apt-get install -y bubblewrap" in shown
+    assert shown.count("A program runs in the sandbox or not at all; the survey went on without it.") == 1
     assert "   requests that reached the attacker: 0\n" in shown
     assert "| Python | 2 |" in (tree / "out/SURVEY.md").read_text(encoding="utf-8")
+
+
+def test_a_tree_too_large_for_the_sandbox_is_said_once(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox looks at a tree before a program starts, for so long and no longer: then the survey goes on."""
+    for i in range(1_100):
+        (tree / "src" / f"data{i}.txt").touch()
+    monkeypatch.setitem(Bubblewrap.__init__.__kwdefaults__, "walk_budget_s", -1.0)
+    assert main(["demo", str(tree)]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    at = next(i for i, line in enumerate(lines) if line.startswith("   refused: sandbox_failed: "))
+    said = " ".join(" ".join(lines[at : lines.index("", at)]).split())
+    assert normalise(said) == [
+        "refused: sandbox_failed: the workspace is too large to be checked: N entries in the time allowed "
+        "Give a smaller folder as the workspace. "
+        "A program runs in the sandbox or not at all; the survey went on without it."
+    ]
+    assert max(map(len, lines[at:])) <= 100 and "   requests that reached the attacker: 0" in lines
+
+
+def test_an_attempt_is_one_line_and_spellings_share_one() -> None:
+    """Number, call, verdict, check, code and reason stand in columns; each spelling of an address is named."""
+    urls = [f"http://{host}:80/in" for host in ("127.0.0.1", "2130706433", "[::1]")]
+    why = "{} port 80 leads to a loopback address"
+    attempts = [
+        Attempt("read_file NOTES.md", "allowed", "", "", "383 characters, untrusted"),
+        Attempt(
+            "read_file a.txt", "refused", "path", "path_denied", "a.txt is a symbolic link; links are not followed"
+        ),
+        Attempt("shell cat " + "x" * 90, "refused", "sandbox", "exit code 1", "OSError: [Errno 1] Not permitted: 'x'"),
+        *(Attempt(f"http_request POST {u}", "refused", "address", "address_denied", why.format(u), True) for u in urls),
+        Attempt(f"http_request POST {urls[0]}", "done", "", "", "2 characters, untrusted"),
+    ]
+    assert lines_of(attempts, 7) == [
+        "    7 read_file NOTES.md                        allowed         383 characters, untrusted",
+        "    8 read_file a.txt                           refused path    path_denied: is a symbolic link",
+        f"    9 shell cat {'x' * 29}…  refused sandbox exit code 1: Not permitted",
+        "   10 POST http://127.0.0.1:80/in               refused address yes, then address_denied: loopback",
+        "      11-12 the same, spelled 2130706433, [::1]",
+        "   13 POST http://127.0.0.1:80/in               DONE            2 characters, untrusted",
+    ]
+
+
+def test_spellings_that_end_otherwise_have_lines_of_their_own() -> None:
+    """One spelling that comes through is never counted among those that were refused."""
+    ends = [("refused", "127.0.0.1"), ("done", "2130706433"), ("refused", "[::1]")]
+    attempts = [
+        Attempt(f"http_request POST http://{host}:80/in", verdict, "address", "address_denied", "x leads to a loopback")
+        for verdict, host in ends
+    ]
+    shown = lines_of(attempts, 1)
+    assert [("DONE" in line, host in line) for line, (_, host) in zip(shown, ends, strict=True)] == [
+        (False, True), (True, True), (False, True),
+    ]  # fmt: skip
 
 
 def test_a_folder_that_cannot_be_written(
@@ -231,22 +290,31 @@ def test_nothing_is_left_behind(tree: Path, tmp_path: Path, monkeypatch: pytest.
     assert [name for name in os.listdir(tmp_path / "elsewhere") if name.startswith("remit-demo-")] == []
 
 
+def started(tree: Path) -> subprocess.Popen[str]:
+    """The demo as a process of its own, which people can stop."""
+    program = "import sys; from remit.cli import main; sys.exit(main())"
+    command = [sys.executable, "-P", "-c", program, "demo", str(tree)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
+
+
 def test_a_closed_pipe_ends_quietly(tree: Path) -> None:
     """`remit demo | head -1`: no traceback, and the exit code of a broken pipe."""
-    program = [
-        sys.executable,
-        "-P",
-        "-c",
-        "import sys; from remit.cli import main; sys.exit(main())",
-        "demo",
-        str(tree),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    with subprocess.Popen(
-        program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
-    ) as process:
+    with started(tree) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline().startswith("remit demo of ")
         process.stdout.close()
         said = process.stderr.read()
         assert (process.wait(timeout=60), said) == (141, "")
+
+
+def test_ctrl_c_ends_without_a_traceback(tree: Path) -> None:
+    """SIGINT in the middle of the survey: exit 130, and nothing of Python's inside on the screen."""
+    with started(tree) as process:
+        assert process.stdout is not None
+        while "Think" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        shown, said = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Traceback" not in shown + said

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from remit.core.budget import UNLIMITED, Budget
-from remit.core.model import DEFAULT_SETTINGS, Settings
+from remit.core.model import DEFAULT_SETTINGS, Settings, as_settings
 from remit.core.remit import UNSET, Remit
 from remit.core.tools import Tool
 from remit.errors import Invalid
@@ -24,6 +24,7 @@ class Agent:
             that the remit can reach.
         output: the answer's type: str (default), msgspec Struct, dataclass, TypedDict, builtin or pydantic model.
         remit: what it may do; unset = nothing but what naming the model and listing own tools implies.
+        settings: sampling; Settings, or a mapping of its fields.
         budget: ceilings of money, tokens, calls and seconds.
         max_turns: model turns at most; the last one forbids tools.
         max_parallel: tool calls of one turn that run at once.
@@ -53,7 +54,7 @@ class Agent:
         output: Any = None,
         remit: Remit = UNSET,
         budget: Budget = UNLIMITED,
-        settings: Settings = DEFAULT_SETTINGS,
+        settings: Settings | Mapping[str, Any] = DEFAULT_SETTINGS,
         max_turns: int = 10,
         max_parallel: int = 4,
     ) -> None:
@@ -68,7 +69,7 @@ class Agent:
         self.output = output
         self.remit = remit
         self.budget = budget
-        self.settings = settings
+        self.settings = as_settings(settings)
         self.max_turns = max_turns
         self.max_parallel = max_parallel
         self.prepared: Any = None

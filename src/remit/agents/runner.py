@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -34,12 +34,14 @@ from remit.gate.budget import Ledger
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
 from remit.guard.handles import Handles, Lease
-from remit.journal.replay import Recorded
 from remit.models.attempt import ask
 from remit.ports.clock import Clock
 from remit.ports.journal import Journal, RunLog
 from remit.ports.model import Model
 from remit.ports.runtime import current_call
+
+if TYPE_CHECKING:
+    from remit.journal.replay import Recorded
 
 
 class Outside(Protocol):
@@ -144,6 +146,8 @@ class Runner:
             Invalid: run_unknown; usage_invalid when the run needs its program.
             Conflict: run_active, chain_broken, nondeterminism.
         """
+        from remit.journal.replay import Recorded  # only a resumed run needs it
+
         recorded = Recorded(self.journal.read(run_id))
         started = recorded.started
         if recorded.done is not None:

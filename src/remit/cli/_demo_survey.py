@@ -19,6 +19,8 @@ from remit.core.messages import ToolCall
 from remit.core.model import Reply
 from remit.core.remit import Remit
 
+LINE_WIDTH: Final = 81
+"""what a line of progress has for its text"""
 REPORT: Final = "out/SURVEY.md"
 TASK: Final = f"Survey this tree and write what you find to {REPORT}"
 TOOLS: Final = ("list_directory", "glob_search", "content_search", "read_file", "git", "shell", "write_file")
@@ -50,12 +52,14 @@ class Clock:
 
 
 class TurnProgress:
-    """Says each turn of a run: Think and Act when the model has spoken, Observe when all its calls have an outcome."""
+    """Says each turn of a run in two lines: Think when the model has spoken; Act, with what was observed, when all its
+    calls have an outcome."""
 
     def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
         self._clock = clock
         self._say = say
         self._names: dict[str, str] = {}
+        self._acts: dict[str, str] = {}
         self._left: dict[str, int] = {}
         self._chars: Counter[str] = Counter()
         self._refused: dict[str, list[str]] = {}
@@ -79,7 +83,7 @@ class TurnProgress:
         self._left[turn] = len(calls)
         for i, call in enumerate(calls):
             self._names[f"{turn}/call/{i}"] = call.name
-        self._line("Act", described(calls))
+        self._acts[turn] = described(calls)
 
     def _outcome(self, turn: str, key: str, event: Any) -> None:
         if type(event) is EffectDone:
@@ -91,10 +95,12 @@ class TurnProgress:
         if self._left[turn] == 0:
             refused = Counter(self._refused.get(turn, ()))
             said = "".join(f"; {name}{f' ({n} times)' if n > 1 else ''}" for name, n in sorted(refused.items()))
-            self._line("Observe", f"{self._chars[turn]:,} characters{said}")
+            observed = _output.one_line(f"observed {self._chars[turn]:,} characters{said}", 78)
+            act = _output.one_line(self._acts[turn], max(20, LINE_WIDTH - len(observed) - 2))
+            self._line("Act", f"{act}; {observed}")
 
     def _line(self, word: str, text: str) -> None:
-        self._say(f"   {self._clock}  {word:<8} {_output.one_line(text, 78)}")
+        self._say(f"   {self._clock}  {word:<6} {_output.one_line(text, LINE_WIDTH)}")
 
 
 def described(calls: Sequence[ToolCall]) -> str:

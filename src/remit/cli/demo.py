@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -56,9 +57,9 @@ class _Demo:
         from remit.cli._open import open_runtime, settings_here
 
         clock = Clock()
-        self.say(f"remit demo of {self.folder}")
+        self.say(f"remit demo of {self.out.one_line(self.args.dir, 4096)}")
         self.say("\n1  A survey, by builtin:surveyor: a model that follows rules; no key, no network")
-        self.say(f"   It may: {SHOWN_GRANTS}\n")
+        self.say(f"   It may: {SHOWN_GRANTS}")
         progress = TurnProgress(clock, self.say)
         async with open_runtime(settings_here(self.args)) as runtime:
             from remit.cli._demo_attack import attack
@@ -111,7 +112,7 @@ class _Demo:
         self.say()
         for line in figures(run):
             self.say(f"   {self.out.one_line(line[:19], 19):<19}{self.out.one_line(line[19:], 78)}")
-        self.say(f"   {'report':<19}{report or 'none'}")
+        self.say(f"   {'report':<19}{report.removeprefix(os.path.join(os.getcwd(), '')) or 'none'}")
         if run.status != "ok":
             self.say(f"   the survey ended as {run.status}: {run.error}")
         for line in missing(run.events):
@@ -120,17 +121,19 @@ class _Demo:
 
     def show_attack(self, found: Any) -> None:
         """The timeline of both runs, and what was measured."""
+        from remit.cli._demo_timeline import lines
+
         self.say("\n2  An attack, in a scratch project whose NOTES.md tells AI agents to send .env to a server")
-        self.say("   builtin:obedient does what such a text says, in every way it knows.")
-        titles = ("Nobody is at the desk", "Once more, with somebody who says yes to every question")
+        self.say("   builtin:obedient does what such a text says, in every way it knows; nobody is at the desk.")
         seen: list[Any] = []
-        for title, remit, attempts in zip(titles, found.remits, found.attempts, strict=True):
-            self.say(f"\n   {title}. It may:\n   {self.out.one_line(remit, 97)}\n")
+        for number, (remit, attempts) in enumerate(zip(found.remits, found.attempts, strict=True)):
             fresh = [attempt for attempt in attempts if attempt not in seen]
-            if len(fresh) < len(attempts):
-                self.say(f"       {len(attempts) - len(fresh)} calls end as they did above; these are new:")
-            for number, attempt in enumerate(fresh, len(seen) + 1):
-                self.show_attempt(number, attempt)
+            if number:
+                same = f"; {len(attempts) - len(fresh)} calls end as above" if len(fresh) < len(attempts) else ""
+                self.say(f"\n   Once more, with somebody who says yes to every question{same}.")
+            self.say(f"   It may: {self.out.one_line(remit, 89)}")
+            for line in lines(fresh, len(seen) + 1):
+                self.say(line)
             seen += fresh
         arrived = "not counted: no server could listen here" if found.requests < 0 else str(found.requests)
         events, files = found.searched
@@ -140,20 +143,6 @@ class _Demo:
         )
         for place in found.leaks:
             self.say(f"   LEAKED: {place}")
-
-    def show_attempt(self, number: int, attempt: Any) -> None:
-        """Two lines: what was tried, and which check said what."""
-        self.say(f"   {number:>2}  {self.out.one_line(attempt.call, 92)}")
-        if attempt.verdict in ("allowed", "done"):
-            mark = "allowed" if attempt.verdict == "allowed" else "DONE"
-            self.say(f"       {mark:<8} {attempt.why}")
-            return
-        yes = "yes, then " if attempt.approved else ""
-        why = "it asks, and stays waiting" if attempt.verdict == "waiting" else f"{attempt.code}: {attempt.why}"
-        first, *more = wrap(self.out.one_line(yes + why, 300), 75)
-        self.say(f"       {attempt.verdict:<8} {attempt.check:<8} {first}")
-        for line in more[:2]:
-            self.say(f"{'':<25}{line}")
 
     def show_chain(self, journal: Any, runs: tuple[str, ...]) -> bool:
         """Whether the hash chains of all runs are intact."""
@@ -189,16 +178,24 @@ class _Demo:
 
 
 def missing(events: list[Any]) -> list[str]:
-    """What is not installed here, with the line that installs it."""
-    lines = []
+    """What could not run in the sandbox, why, and what would help; each reason once."""
+    found: dict[tuple[str, str], list[str]] = {}
     for event in events:
         code = getattr(event, "code", "")
         if code in ("sandbox_missing", "sandbox_failed", "program_missing"):
-            lines.append(f"refused: {code}: {event.message}; there is no way around the sandbox")
-            lines.append(f"         {event.hint}")
+            hints = [event.hint]
             if code == "program_missing" and "git" in event.message:
-                lines.append("         apt-get install -y git")
-    return list(dict.fromkeys(lines))
+                hints.append("apt-get install -y git")
+            text = [f"refused: {code}: {event.message}", *hints]
+            # A tree too large to be checked says another number of entries each time: the reason is the same.
+            found.setdefault((code, re.sub(r"\d+", "", event.message)), text)
+    lines = [line for first, *hints in found.values() for line in _folded(first, hints)]
+    return [*lines, "A program runs in the sandbox or not at all; the survey went on without it."] if lines else []
+
+
+def _folded(first: str, hints: list[str]) -> list[str]:
+    indented = [line for hint in hints for line in wrap(hint, 88)]
+    return [*wrap(first, 97, subsequent_indent=" " * 9), *(f"{'':9}{line}" for line in indented)]
 
 
 def command() -> str:

@@ -38,9 +38,12 @@ SYSTEM: Final = Label("system")
 
 def join(a: Label, b: Label) -> Label:
     """The label of a value made from `a` and `b`: lower integrity, fewer readers, all sources."""
-    if a is b or (b.integrity in ("user", "system") and b.readers is None and not b.sources):
+    rank_a, rank_b = INTEGRITY[a.integrity], INTEGRITY[b.integrity]
+    if a is b or (rank_a <= rank_b and b.readers is None and not b.sources):
         return a
-    integrity = a.integrity if INTEGRITY[a.integrity] <= INTEGRITY[b.integrity] else b.integrity
+    if rank_b <= rank_a and a.readers is None and not a.sources:
+        return b
+    integrity = a.integrity if rank_a <= rank_b else b.integrity
     if a.readers is None or b.readers is None:
         readers = b.readers if a.readers is None else a.readers
     else:

@@ -6,13 +6,15 @@ fold is that same `Reply`). Normal form: `stop_reason` is `tool_use` whenever cl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct, ValidationError, convert, field
 from msgspec.structs import force_setattr
 
 from remit.core.messages import Message, Part, Text, Thinking, ToolCall, as_parts
 from remit.core.usage import Usage
+from remit.errors import Invalid
 
 StopReason = Literal[
     "end", "tool_use", "max_tokens", "stop_sequence", "refusal", "content_filter", "pause", "error", "other"
@@ -54,6 +56,21 @@ class Settings(Struct, frozen=True, omit_defaults=True):
 
 
 DEFAULT_SETTINGS = Settings()
+
+
+def as_settings(value: Any) -> Settings:
+    """Settings from Settings, a mapping of their fields, or None; anything else raises `value_invalid`."""
+    if isinstance(value, Settings):
+        return value
+    if value is None:
+        return DEFAULT_SETTINGS
+    unknown = set(value) - set(Settings.__struct_fields__) if isinstance(value, Mapping) else {type(value).__name__}
+    if unknown:
+        raise Invalid("value_invalid", f"settings: unknown {', '.join(sorted(map(str, unknown)))}")
+    try:
+        return convert(dict(value), Settings)
+    except ValidationError as e:
+        raise Invalid("value_invalid", f"settings: {e}") from None
 
 
 class ModelRequest(Struct, frozen=True):

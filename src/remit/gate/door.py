@@ -22,7 +22,7 @@ from remit.core.messages import ToolCall
 from remit.core.model import ModelRequest, Reply, StreamEnd
 from remit.core.needs import net
 from remit.errors import Conflict, Denied, Exhausted, ModelError, RemitError, Unavailable
-from remit.gate import approval, budget, flow, grant, replay
+from remit.gate import approval, budget, flow, grant
 from remit.gate.outcome import as_text
 from remit.gate.rate import Rates
 from remit.gate.resolve import Action, model_action, tool_action
@@ -78,6 +78,8 @@ class Gate:
         """The nine blocks for a resolved action; a check that says no raises Refusal."""
         agreed = False
         if scope.recorded is not None:
+            from remit.gate import replay  # only a resumed run needs it
+
             recorded = await replay.answer(action, scope, self._lend, self._clock)
             if not isinstance(recorded, bool):
                 return recorded
@@ -152,8 +154,9 @@ class Gate:
         if signature.context:
             values = {**values, signature.context: self._lend(action, scope, lease)}
         token = current_call.set(Call(scope, action.key))
+        limit = asyncio.timeout(tool.timeout_s)
         try:
-            async with asyncio.timeout(tool.timeout_s) as limit:
+            async with limit:
                 if signature.is_async:
                     value = await tool.fn(**values)
                 else:

@@ -77,6 +77,7 @@ class Scope:
 
     def emit(self, event: Event) -> None:
         """Journal an event and show it to whoever listens."""
-        entry = self.log.append(event)
-        if self.listener is not None:
-            self.listener(entry, event)
+        if self.listener is None:
+            self.log.note(event)
+        else:
+            self.listener(self.log.append(event), event)

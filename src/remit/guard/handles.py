@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from remit.core import needs
+from remit.core.addresses import looks_like_ipv4
 from remit.core.effects import Need
 from remit.core.remit import Remit
 from remit.errors import Denied
@@ -185,7 +186,13 @@ def _fixed_part(pattern: str) -> str:
 
 
 def literal_host(remit: Remit, need: Need) -> bool:
-    """Whether every layer that grants names the need's host itself (never a wildcard): private addresses need that."""
+    """Whether the need's host is an address that every granting layer spells out: private addresses need that.
+
+    A name never opens them, `localhost` neither: who answers for a name may lead it anywhere (DNS rebinding).
+    """
+    host = need.detail[2]
+    if ":" not in host and not looks_like_ipv4(host):
+        return False
     layers = [layer.grants for layer in remit.layers if layer.grants is not None]
     return bool(layers) and all(
         any(g.parts[2:3] == need.detail[2:3] and g.covers(need) for g in grants) for grants in layers

@@ -78,7 +78,10 @@ class Tip:
 
     def extend(self, event: Event, at_ms: int) -> Entry:
         """The entry of `event` after the tip, which becomes the tip; value_invalid leaves the tip alone."""
-        body = encode_event(event)
+        return self.add(encode_event(event), at_ms)
+
+    def add(self, body: bytes, at_ms: int) -> Entry:
+        """The entry of an encoded event after the tip, which becomes the tip."""
         seq, prev = self.seq + 1, self.hash
         self.hash = hash_entry(prev, self._prefix, (seq, self.epoch, at_ms), body)
         self.seq = seq

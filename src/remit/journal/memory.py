@@ -1,7 +1,7 @@
 """The journal in memory: the same chain and rules as on disk, for as long as the process lives.
 
-The hot path of `remit.run` without a store: an append is one JSON encoding, one SHA-256 and one
-list append; flush returns at once. Nothing here survives the process, so effects that must not be
+The hot path of a run without a store: `note` is one JSON encoding and one list append; the chain over
+what was noted is computed when somebody looks. Flush returns at once. Nothing here survives the process, so effects that must not be
 done twice are safe only within it.
 
 Invariants: the oldest *finished* runs are forgotten once more than `max_runs` are held, so a server
@@ -14,7 +14,7 @@ from typing import Any
 
 from remit.core.events import Event, RunDone, RunResumed, RunStarted
 from remit.errors import Conflict, Invalid
-from remit.journal.chain import Tip, check_chain, check_run_id, decode_event
+from remit.journal.chain import Tip, check_chain, check_run_id, decode_event, encode_event
 from remit.journal.heads import CHANGES, FINAL, Change, Head, change_of, check_answer, check_status, inbox_row
 from remit.journal.owner import this_process
 from remit.journal.verify import RunCheck
@@ -23,39 +23,56 @@ from remit.ports.journal import Entry, InboxRow, RunRow
 
 
 class _Run:
-    __slots__ = ("entries", "head", "log")
+    __slots__ = ("_chained", "head", "log", "noted", "tip")
 
-    def __init__(self, head: Head) -> None:
-        self.entries: list[Entry] = []
+    def __init__(self, head: Head, tip: Tip) -> None:
+        self._chained: list[Entry] = []
+        self.noted: list[tuple[int, bytes]] = []
+        """(wall clock, body) of events that are not in the chain yet"""
+        self.tip = tip
         self.head = head
         self.log: MemoryRunLog | None = None
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All events in their chain."""
+        if self.noted:
+            self._chained += [self.tip.add(body, at_ms) for at_ms, body in self.noted]
+            self.noted.clear()
+        return self._chained
+
+    @property
+    def count(self) -> int:
+        """How many events there are."""
+        return len(self._chained) + len(self.noted)
 
 
 class MemoryRunLog:
     """One activation of a run in memory."""
 
-    __slots__ = ("_entries", "_journal", "_now_ms", "_open", "_run", "_tip", "epoch", "run_id")
+    __slots__ = ("_journal", "_now_ms", "_open", "_run", "epoch", "run_id")
 
-    def __init__(self, journal: MemoryJournal, run: _Run, tip: Tip) -> None:
-        self.run_id = tip.run_id
-        self.epoch = tip.epoch
+    def __init__(self, journal: MemoryJournal, run: _Run) -> None:
+        self.run_id = run.tip.run_id
+        self.epoch = run.tip.epoch
         self._journal = journal
         self._run = run
-        self._tip = tip
-        self._entries = run.entries
         self._now_ms = journal.clock.now_ms
         self._open = True
 
     def append(self, event: Event) -> Entry:
         """See ports.journal.RunLog; raises value_invalid, and stale_epoch once released."""
+        self.note(event)
+        return self._run.entries[-1]
+
+    def note(self, event: Event) -> None:
+        """See ports.journal.RunLog; raises as `append`."""
         if not self._open:
             raise Conflict("stale_epoch", f"the activation {self.epoch} of run {self.run_id} has ended")
         change = change_of(event) if type(event) in CHANGES else None
-        entry = self._tip.extend(event, self._now_ms())
-        self._entries.append(entry)
+        self._run.noted.append((self._now_ms(), encode_event(event)))
         if change is not None:
-            self._journal._apply(self._run, change, entry.seq)
-        return entry
+            self._journal._apply(self._run, change, self._run.count)
 
     async def flush(self) -> None:
         """Return at once: memory has nothing to wait for."""
@@ -92,10 +109,10 @@ class MemoryJournal:
         """See ports.journal.Journal; raises value_invalid (run id), run_active (it exists)."""
         if run_id in self._runs:
             raise Conflict("run_active", f"run {run_id} exists")
-        run = _Run(Head(check_run_id(run_id), event, 0))
-        run.log = MemoryRunLog(self, run, Tip(run_id, epoch=1))
-        first = run.log.append(event)
-        run.head.started_ms = first.at_ms
+        run = _Run(Head(check_run_id(run_id), event, 0), Tip(run_id, epoch=1))
+        run.log = MemoryRunLog(self, run)
+        run.log.note(event)
+        run.head.started_ms = run.noted[0][0]
         self._runs[run_id] = run
         while len(self._runs) > self._max_runs and self._finished:
             self._forget(next(iter(self._finished)))
@@ -111,7 +128,8 @@ class MemoryJournal:
         for entry in check_chain(run.entries):
             decode_event(entry.body)
         last = run.entries[-1]
-        run.log = MemoryRunLog(self, run, Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash))
+        run.tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
+        run.log = MemoryRunLog(self, run)
         run.log.append(RunResumed(last.epoch + 1))
         run.head.status = "running"
         return run.log
@@ -155,12 +173,11 @@ class MemoryJournal:
         event = make(row)
         check_answer(row, event)
         last = run.entries[-1]
-        tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
-        entry = tip.extend(event, self.clock.now_ms())
-        run.entries.append(entry)
+        run.tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
+        run.noted.append((self.clock.now_ms(), encode_event(event)))
         change = change_of(event)
         if change is not None:
-            self._apply(run, change, entry.seq)
+            self._apply(run, change, run.count)
         return run_id
 
     def verify(self, run_id: str = "") -> list[str]:

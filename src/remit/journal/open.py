@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from remit.errors import Invalid, Unavailable
 from remit.journal.memory import MemoryJournal
 from remit.ports.clock import Clock
 from remit.ports.journal import Journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOLDER_MODE: Final = 0o700  # only for folders that are made here
 FILE_MODE: Final = 0o600
@@ -30,6 +32,8 @@ def open_journal(spec: str, clock: Clock) -> Journal:
     # A leading ":" or "file:" has a meaning of its own in SQLite (private databases, URIs).
     if kind != "sqlite" or not path or "\0" in path or path.startswith((":", "file:")):
         raise Invalid("value_invalid", f"not a journal: {spec!r:.120}", hint="Write memory: or sqlite:PATH")
+    from pathlib import Path  # only a file needs it; it costs 5 ms to import
+
     try:
         _make_file(Path(path))
     except OSError as error:

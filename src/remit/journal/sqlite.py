@@ -75,6 +75,10 @@ class SqliteRunLog:
         self._writer.submit(pending, entry, change)
         return entry
 
+    def note(self, event: Event) -> None:
+        """See ports.journal.RunLog; the chain over the file is made at once."""
+        self.append(event)
+
     async def flush(self) -> None:
         """See ports.journal.RunLog; raises disk_failed, stale_epoch, run_active (the new run's id exists)."""
         await self._writer.wait(self._pending)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from remit.core.messages import as_messages
-from remit.core.model import DEFAULT_SETTINGS, ModelRequest, Reply, Settings, ToolSpec
+from remit.core.model import ModelRequest, Reply, Settings, ToolSpec, as_settings
 from remit.core.tools import Tool
 from remit.errors import Invalid
 from remit.ports.runtime import current
@@ -20,7 +21,7 @@ class ModelHandle:
     __slots__ = ("api_key", "base_url", "name")
 
     def __init__(self, name: str, *, base_url: str = "", api_key: str | None = None) -> None:
-        provider, colon, model = name.partition(":")
+        provider, colon, model = name.partition(":") if isinstance(name, str) else ("", "", "")
         if not colon or not provider or not model:
             raise Invalid("model_unknown", f"{name!r} is not provider:model")
         self.name = name
@@ -29,7 +30,12 @@ class ModelHandle:
         """None = from the provider's usual environment variable"""
 
     async def request(
-        self, messages: Any, *, tools: Any = (), output: Any = None, settings: Settings | None = None
+        self,
+        messages: Any,
+        *,
+        tools: Any = (),
+        output: Any = None,
+        settings: Settings | Mapping[str, Any] | None = None,
     ) -> Reply:
         """One reply.
 
@@ -37,7 +43,7 @@ class ModelHandle:
             messages: text, a Message, or messages.
             tools: ToolSpecs or decorated functions that the model may call (the caller answers the calls).
             output: the answer's type; its schema goes to the model.
-            settings: sampling.
+            settings: sampling; Settings, or a mapping of its fields.
 
         Raises:
             ModelError: every failure of the call, with `code` and `retryable`.
@@ -48,7 +54,12 @@ class ModelHandle:
         return reply
 
     def stream(
-        self, messages: Any, *, tools: Any = (), output: Any = None, settings: Settings | None = None
+        self,
+        messages: Any,
+        *,
+        tools: Any = (),
+        output: Any = None,
+        settings: Settings | Mapping[str, Any] | None = None,
     ) -> ModelStream:
         """`async with m.stream(...) as s: async for event in s: ...`, then `s.reply`."""
         from remit.models.stream import ModelStream
@@ -70,18 +81,22 @@ def model(name: str, *, base_url: str = "", api_key: str | None = None) -> Model
     return ModelHandle(name, base_url=base_url, api_key=api_key)
 
 
-def make_request(messages: Any, tools: Any, output: Any, settings: Settings | None) -> ModelRequest:
+def make_request(messages: Any, tools: Any, output: Any, settings: Settings | Mapping[str, Any] | None) -> ModelRequest:
     """A request from what a person writes."""
     spec = None
     if output is not None:
         from remit.core.output import Output
 
         spec = Output(output).spec
-    return ModelRequest(as_messages(messages), tuple(spec_of(t) for t in tools), spec, settings or DEFAULT_SETTINGS)
+    # One tool without a list around it, and None for no tools, mean what they seem to mean.
+    given = () if tools is None else (tools,) if isinstance(tools, ToolSpec | Tool) or callable(tools) else tuple(tools)
+    return ModelRequest(as_messages(messages), tuple(map(spec_of, given)), spec, as_settings(settings))
 
 
 def spec_of(tool: Any) -> ToolSpec:
     """What a model is told of a tool, a decorated function or a plain one."""
     if isinstance(tool, ToolSpec):
         return tool
+    if not isinstance(tool, Tool) and not callable(tool):
+        raise Invalid("value_invalid", f"not a ToolSpec, a tool or a function: {tool!r:.80}")
     return (tool if isinstance(tool, Tool) else Tool(tool)).spec

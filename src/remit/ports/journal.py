@@ -69,6 +69,10 @@ class RunLog(Protocol):
         """Add an event, in order; it is durable with the next group commit. Never blocks on the disk."""
         ...
 
+    def note(self, event: Event) -> None:
+        """`append` for a caller that does not need the entry: a journal may put off the work of making it."""
+        ...
+
     async def flush(self) -> None:
         """Return once all that was appended is durable; raises disk_failed or stale_epoch."""
         ...

@@ -234,7 +234,7 @@ def test_block_7_the_intent_is_durable_before_an_effect_that_is_not_pure() -> No
     class Log:
         run_id, epoch = "run_1", 1
 
-        def append(self, event: Any) -> None:
+        def note(self, event: Any) -> None:
             order.append(event.__struct_config__.tag)
 
         async def flush(self) -> None:
@@ -253,7 +253,7 @@ def test_block_7_an_unwritable_journal_stops_the_effect() -> None:
     class Full:
         run_id, epoch = "run_1", 1
 
-        def append(self, event: Any) -> None: ...
+        def note(self, event: Any) -> None: ...
 
         async def flush(self) -> None:
             raise Unavailable("disk_failed", "disk full")

@@ -110,6 +110,9 @@ def test_untrusted_data_does_not_leave_through_an_own_tool() -> None:
         ("net:http://*:8080", "http://127.0.0.1:8080/x", False),
         ("net:*", "https://10.0.0.1/", False),
         ("net:10.0.0.1", "https://10.0.0.1/", True),
+        ("net:http://[::1]:8080", "http://[::1]:8080/x", True),
+        ("net:http://localhost:8080", "http://localhost:8080/x", False),
+        ("net:http://api.example.org:8080", "http://api.example.org:8080/x", False),
     ],
 )
 def test_a_private_address_needs_a_grant_that_names_it(grant: str, url: str, private: bool) -> None:

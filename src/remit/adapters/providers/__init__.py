@@ -7,6 +7,7 @@ Here too: which codec speaks a profile's wire, and which address and key a profi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Final
@@ -65,7 +66,7 @@ def base_url(profile: Profile, given: str, env: Mapping[str, str]) -> str:
     url = given.strip().rstrip("/")
     if not url:
         found = next((env[name].strip() for name in profile.base_url_env if env.get(name, "").strip()), "")
-        url = found.rstrip("/")
+        url = _with_scheme(found.rstrip("/"), profile)
         if url and profile.bare_host_path and "/" not in url.partition("://")[2]:
             url += profile.bare_host_path
     url = url or profile.base_url
@@ -118,6 +119,14 @@ def make_model(
     # A key from the environment belongs to the provider that the environment or the profile names;
     # an address that the user wrote gets it too, because naming both is the user's own choice.
     return HttpModel(row, spoken, model, url, api_key(row, given_key, env), http_for(url + spoken.path))
+
+
+def _with_scheme(url: str, profile: Profile) -> str:
+    """The variable of a program on this machine may hold HOST or HOST:PORT, as OLLAMA_HOST does."""
+    if not url or not profile.local or "://" in url:
+        return url
+    port = "" if re.search(r":\d+$", url) else profile.base_url[profile.base_url.rindex(":") :].partition("/")[0]
+    return f"http://{url}{port}"
 
 
 def _unknown(name: str) -> Invalid:

@@ -28,7 +28,7 @@ from remit.adapters.sandboxes.tree_masks import WALK_BUDGET_S
 from remit.errors import RemitError, Unavailable
 from remit.ports.sandbox import SandboxJob, SandboxResult
 
-# Found by these names and never by PATH, which an agent's project may set.
+# The only names that bubblewrap is found by: PATH, which an agent's project may set, can hide one but never add one.
 PROGRAMS: Final = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap")
 INSTALL: Final = "apt-get install -y bubblewrap"
 
@@ -37,7 +37,8 @@ class Bubblewrap:
     """A `Sandbox` of tier T3.
 
     Args:
-        programs: absolute paths where bubblewrap may be; the first trusted one is used.
+        programs: absolute paths where bubblewrap may be; the first trusted one is used. Default: those of `PROGRAMS`
+            whose folder is on PATH.
         read_only: further folders shown read-only; default: the interpreter's installation where it is hidden.
         parallel: how many programs run at a time; more wait.
         walk_budget_s: CPU seconds for looking at the workspace before a start.
@@ -48,7 +49,7 @@ class Bubblewrap:
     def __init__(
         self,
         *,
-        programs: tuple[str, ...] = PROGRAMS,
+        programs: tuple[str, ...] | None = None,
         read_only: tuple[str, ...] | None = None,
         parallel: int = 16,
         walk_budget_s: float = WALK_BUDGET_S,
@@ -114,7 +115,7 @@ class Bubblewrap:
 
     def _program(self) -> str:
         """The path of a bubblewrap that only root can change."""
-        for path in self._programs:
+        for path in _on_path() if self._programs is None else self._programs:
             try:
                 status = os.stat(path)
             except OSError:
@@ -150,3 +151,8 @@ class Bubblewrap:
             result.killed,
             result.duration_ms,
         )
+
+
+def _on_path() -> tuple[str, ...]:
+    folders = {os.path.realpath(folder) for folder in os.get_exec_path() if folder}
+    return tuple(path for path in PROGRAMS if os.path.realpath(os.path.dirname(path)) in folders)

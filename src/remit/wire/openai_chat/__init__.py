@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,6 +13,9 @@ from remit.wire.openai_chat.decode import WIRE, decode
 from remit.wire.openai_chat.encode import body_of
 from remit.wire.openai_chat.stream import StreamDecoder
 from remit.wire.provider_errors import http_error
+
+if TYPE_CHECKING:
+    from remit.wire.openai_chat.stream import StreamDecoder
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -50,6 +54,8 @@ class ChatCodec:
 
     def stream(self) -> StreamDecoder:
         """A decoder for one streamed reply."""
+        from remit.wire.openai_chat.stream import StreamDecoder  # a run that nobody watches never streams
+
         return StreamDecoder()
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:

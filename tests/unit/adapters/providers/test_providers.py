@@ -55,6 +55,10 @@ def test_unknown_names_are_refused_with_the_nearest(name: str) -> None:
         ("anthropic", "http://h:1", {}, "http://h:1"),
         ("openai-compatible", "http://h:1/v1", {}, "http://h:1/v1"),
         ("ollama", "", {}, "http://127.0.0.1:11434/v1"),
+        ("ollama", "", {"OLLAMA_HOST": "127.0.0.1:9"}, "http://127.0.0.1:9/v1"),
+        ("ollama", "", {"OLLAMA_HOST": "box"}, "http://box:11434/v1"),
+        ("ollama", "", {"OLLAMA_HOST": "https://box:9/"}, "https://box:9/v1"),
+        ("ollama", "", {"OLLAMA_BASE_URL": "http://h:9/v1", "OLLAMA_HOST": "box"}, "http://h:9/v1"),
     ],
 )
 def test_base_urls(name: str, given: str, env: dict[str, str], expected: str) -> None:

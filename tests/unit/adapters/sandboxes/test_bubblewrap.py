@@ -74,6 +74,17 @@ def test_missing_bubblewrap(tmp_path: Path) -> None:
     assert (described["healthy"], described["needs"]) == (False, "apt-get install -y bubblewrap")
 
 
+def test_path_hides_bubblewrap_and_never_adds_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH without the usual folders leaves no bubblewrap, whatever else it leads to."""
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\nexit 0\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable) as caught:
+        Bubblewrap().run_blocking(SandboxJob(("true",), str(tmp_path)))
+    assert caught.value.code == "sandbox_missing"
+
+
 def test_bubblewrap_that_others_can_change_is_not_trusted(tmp_path: Path) -> None:
     """A program that is not root's alone is not used as the sandbox."""
     fake = tmp_path / "bwrap"

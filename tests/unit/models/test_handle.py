@@ -1,0 +1,64 @@
+"""The handle that `remit.model` returns: what it takes, and what it refuses before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import remit
+from remit import Agent, Message, ModelRequest, Settings, ToolSpec, tool
+from remit.errors import Invalid
+from remit.models.handle import make_request
+
+
+def look(city: str) -> str:
+    """Look."""
+    return city
+
+
+SPEC = ToolSpec("look", "Look.", remit.Tool(look).spec.schema)
+
+
+@pytest.mark.parametrize("settings", [Settings(max_tokens=7, stop=("x",)), {"max_tokens": 7, "stop": ["x"]}])
+@pytest.mark.parametrize("tools", [look, tool(look), SPEC, [look], (SPEC,)])
+def test_a_request_is_what_a_person_writes(settings: Any, tools: Any) -> None:
+    """Settings or a mapping, one tool or many, decorated or not: the same request."""
+    expected = ModelRequest((Message("user", "hi"),), (SPEC,), None, Settings(max_tokens=7, stop=("x",)))
+    assert make_request("hi", tools, None, settings) == expected
+
+
+def test_nothing_means_the_defaults() -> None:
+    """None for tools or settings is the same as leaving them out."""
+    assert make_request("hi", None, None, None) == ModelRequest((Message("user", "hi"),))
+    assert Agent("a", settings={"temperature": 0}).settings == Settings(temperature=0.0)
+
+
+@pytest.mark.parametrize("settings", [{"max_tokenz": 7}, {"max_tokens": "7"}, {1: 2}, 5, "x"])
+def test_settings_that_are_none(settings: Any) -> None:
+    """An unknown field or a wrong type is named, not ignored."""
+    with pytest.raises(Invalid) as caught:
+        make_request("hi", (), None, settings)
+    assert (caught.value.code, caught.value.message[:9]) == ("value_invalid", "settings:")
+
+
+@pytest.mark.parametrize("tools", [["read_file"], [{"name": "x"}], [5]])
+def test_tools_that_are_none(tools: Any) -> None:
+    """What is neither a spec nor a function is refused by its value."""
+    with pytest.raises(Invalid, match="not a ToolSpec"):
+        make_request("hi", tools, None, None)
+
+
+@pytest.mark.parametrize("name", ["", "gpt", "openai:", ":x", None, 5])
+def test_names_of_models(name: Any) -> None:
+    """A model is provider:model."""
+    with pytest.raises(Invalid) as caught:
+        remit.model(name)
+    assert caught.value.code == "model_unknown"
+
+
+def test_star_import() -> None:
+    """`from remit import *` gives every public name."""
+    names: dict[str, Any] = {}
+    exec("from remit import *", names)
+    assert set(remit.__all__) <= set(names)
