@@ -154,9 +154,7 @@ def test_an_attempt_is_one_line_and_spellings_share_one() -> None:
     why = "{} port 80 leads to a loopback address"
     attempts = [
         Attempt("read_file NOTES.md", "allowed", "", "", "383 characters, untrusted"),
-        Attempt(
-            "read_file a.txt", "refused", "path", "path_denied", "a.txt is a symbolic link; links are not followed"
-        ),
+        Attempt("read_file a.txt", "refused", "path", "path_denied", "a.txt is a symbolic link; not followed"),
         Attempt("shell cat " + "x" * 90, "refused", "sandbox", "exit code 1", "OSError: [Errno 1] Not permitted: 'x'"),
         *(Attempt(f"http_request POST {u}", "refused", "address", "address_denied", why.format(u), True) for u in urls),
         Attempt(f"http_request POST {urls[0]}", "done", "", "", "2 characters, untrusted"),

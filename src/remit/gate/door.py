@@ -30,6 +30,7 @@ from remit.gate.scope import Scope
 from remit.guard.handles import Lease
 from remit.ports.approver import Approver
 from remit.ports.clock import Clock
+from remit.ports.deadline import Deadline
 from remit.ports.model import Model
 from remit.ports.runtime import Call, current_call
 from remit.ports.tool import Context
@@ -154,9 +155,9 @@ class Gate:
         if signature.context:
             values = {**values, signature.context: self._lend(action, scope, lease)}
         token = current_call.set(Call(scope, action.key))
-        limit = asyncio.timeout(tool.timeout_s)
+        limit = Deadline(tool.timeout_s)
         try:
-            async with limit:
+            with limit:
                 if signature.is_async:
                     value = await tool.fn(**values)
                 else:
@@ -164,7 +165,7 @@ class Gate:
         except RemitError:
             raise
         except Exception as e:  # the tool's own code may raise anything; the run goes on
-            if isinstance(e, TimeoutError) and limit.expired():
+            if isinstance(e, TimeoutError) and limit.expired:
                 raise Exhausted("tool_timeout", f"{tool.name} passed its deadline of {tool.timeout_s:g} s") from None
             raise Unavailable("tool_failed", f"{tool.name} failed: {type(e).__name__}: {str(e)[:500]}") from e
         finally:

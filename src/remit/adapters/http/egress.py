@@ -75,6 +75,10 @@ class Egress:
         Raises:
             Denied: `address_denied`. Invalid: `value_invalid`, the URL. And what the transport raises.
         """
+        url = parse_url(request.url)
+        if _is_literal(url.host):  # one address and nobody to ask: the short way through the same judgement
+            _judge(url, (url.host,), (url.host, url.port) in allow_private)
+            return await self._client.fetch(replace(request, address=url.host))
         attempts = await self.attempts(request, allow_private)
         for attempt in attempts[:-1]:
             try:
@@ -114,8 +118,8 @@ class Egress:
 
     async def _addresses(self, url: Url, request: HttpRequest) -> tuple[str, ...]:
         host = url.host
-        if ":" in host or (host[-1].isdigit() and host.replace(".", "").isdigit()):
-            return (host,)  # a literal, canonical already
+        if _is_literal(host):
+            return (host,)
         loop = asyncio.get_running_loop()
         known = self._known.get(host)
         if known is not None and known[0] > loop.time():
@@ -186,6 +190,11 @@ class _Streaming:
 
     async def __aexit__(self, *reason: object) -> None:
         await self._block.__aexit__(*reason)  # type: ignore[arg-type]  # passed on as it came
+
+
+def _is_literal(host: str) -> bool:
+    """Whether a parsed host is an address, canonical already."""
+    return ":" in host or (host[-1].isdigit() and host.replace(".", "").isdigit())
 
 
 def _judge(url: Url, addresses: Sequence[str], granted: bool) -> None:

@@ -23,6 +23,9 @@ from remit.wire.reading import arguments, as_json, bad_reply, count, label, obj,
 
 WIRE: Final = "openai-chat"
 
+_PLAIN_USAGE: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})  # no details to look for
+_PLAIN_MESSAGE: Final = frozenset({"role", "content", "tool_calls", "refusal", "annotations"})  # no thinking in it
+
 # finish_reason -> stop reason; unknown ones are "other". model_length: Mistral; sensitive,
 # network_error: Z.AI; insufficient_system_resource: DeepSeek; eos, eos_token: Together, TGI.
 _STOPS: Final[dict[str, StopReason]] = {
@@ -69,7 +72,8 @@ def decode(body: bytes) -> Reply:
 def reply_of(head: dict[str, Any], message: dict[str, Any], finish: Any, usage: dict[str, Any], raw: Any) -> Reply:
     """The reply of a (folded) message; `head` holds id and model."""
     parts: list[Part] = []
-    _thinking(message, parts)
+    if not message.keys() <= _PLAIN_MESSAGE:
+        _thinking(message, parts)
     content = message.get("content")
     if type(content) is list:
         _chunks(content, parts)
@@ -190,6 +194,8 @@ def usage_of(usage: dict[str, Any]) -> Usage:
     """Token counts under any of the names that this wire's dialects use."""
     if not usage:
         return Usage()
+    if usage.keys() <= _PLAIN_USAGE:
+        return Usage(count(usage, "prompt_tokens"), 0, 0, count(usage, "completion_tokens"))
     given = obj(usage, "prompt_tokens_details")
     made = obj(usage, "completion_tokens_details")
     input_tokens = count(usage, "prompt_tokens")
