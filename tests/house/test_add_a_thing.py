@@ -96,3 +96,32 @@ def test_a_file_adds_a_provider(copy: Path) -> None:
     """A file in adapters/providers is a provider: an agent names it, and address and key come from its variables."""
     (copy / "remit/adapters/providers/acme.py").write_text(PROVIDER, encoding="utf-8")
     assert python(copy, "-c", USE_PROVIDER).strip() == "/v1/chat/completions tiny Bearer k"
+
+
+COMMAND = '''"""Say how many runs there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def add(parser: Any) -> None:
+    """--json, as everywhere."""
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args: Any) -> int:
+    """Print the number."""
+    from remit.cli import _output
+
+    _output.json_line({"type": "result", "runs": 0}) if args.json else _output.data("0 runs")
+    return 0
+'''
+
+
+def test_a_file_adds_a_command(copy: Path) -> None:
+    """A file in cli is a verb: the overview lists it with its first line, and it parses its own flags."""
+    (copy / "remit/cli/howmany.py").write_text(COMMAND, encoding="utf-8")
+    assert "howmany" in python(copy, "-m", "remit", "--help")
+    assert "Say how many runs there are" in python(copy, "-m", "remit", "howmany", "--help")
+    assert python(copy, "-m", "remit", "howmany", "--json").strip() == '{"type":"result","runs":0}'

@@ -145,7 +145,7 @@ def test_a_tree_too_large_for_the_sandbox_is_said_once(
         "Give a smaller folder as the workspace. "
         "A program runs in the sandbox or not at all; the survey went on without it."
     ]
-    assert max(map(len, lines[at:])) <= 100 and "   requests that reached the attacker: 0" in lines
+    assert max(map(len, lines[at : lines.index("Next")])) <= 100 and "   requests that reached the attacker: 0" in lines
 
 
 def test_an_attempt_is_one_line_and_spellings_share_one() -> None:

@@ -1,8 +1,8 @@
 """The journal in memory: the same chain and rules as on disk, for as long as the process lives.
 
 The hot path of a run without a store: `note` is one JSON encoding and one list append; the chain
-over what was noted is computed when somebody looks. Flush returns at once. Nothing here survives the process, so effects that must not be
-done twice are safe only within it.
+over what was noted is computed when somebody looks. Flush returns at once. Nothing here survives the
+process, so effects that must not be done twice are safe only within it.
 
 Invariants: the oldest *finished* runs are forgotten once more than `max_runs` are held, so a server
 does not grow; running and parked runs are never forgotten. One `MemoryRunLog` belongs to one thread.
