@@ -36,8 +36,11 @@ def install(name: str, pins: list[str]) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=TIMEOUT_S)
-    command = [str(python), "-m", "pip", "install", "-qq", "--only-binary", ":all:", *pins]
+    # Debian's Python has no ensurepip, and the environment this runs in may have no pip: the base's pip installs.
+    base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=TIMEOUT_S)
+    pip = [str(base), "-m", "pip", "--python", str(python)]
+    command = [*pip, "install", "-qq", "--disable-pip-version-check", "--only-binary", ":all:", *pins]
     subprocess.run(command, check=True, timeout=TIMEOUT_S)
     marker.write_text(wanted, encoding="utf-8")
     print(f"{name}: installed {' '.join(pins)}")

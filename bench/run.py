@@ -28,7 +28,7 @@ SYSTEMS = [
     System("floor raw", "floor_raw.py", "floor", "floor_raw", "floor"),
     System("floor wreq", "floor_wreq.py", "floor", "floor_wreq", "floor"),
     System("floor aiohttp", "floor_aiohttp.py", "floor", "floor_aiohttp", "floor"),
-    System("remit", "remit_run.py", None, "remit; remit.Agent, remit.Runtime, remit.tool", "remit"),
+    System("remit", "remit_run.py", None, "remit; remit.Agent, remit.Remit, remit.tool", "remit"),
     System("remit+sqlite", "remit_run.py", None, "", "remit", journal="sqlite:"),
     System("autoagents", "autoagents_run.py", "autoagents", "autoagents_py", "peer"),
     System("agno", "agno_run.py", "agno", "agno.agent, agno.models.openai", "peer", slow=True),

@@ -95,8 +95,8 @@ class TurnProgress:
         if self._left[turn] == 0:
             refused = Counter(self._refused.get(turn, ()))
             said = "".join(f"; {name}{f' ({n} times)' if n > 1 else ''}" for name, n in sorted(refused.items()))
-            observed = _output.one_line(f"observed {self._chars[turn]:,} characters{said}", 78)
-            act = _output.one_line(self._acts[turn], max(20, LINE_WIDTH - len(observed) - 2))
+            observed = _output.one_line(f"observed {self._chars[turn]:,} characters{said}", LINE_WIDTH - 22)
+            act = _output.one_line(self._acts[turn], LINE_WIDTH - len(observed) - 2)
             self._line("Act", f"{act}; {observed}")
 
     def _line(self, word: str, text: str) -> None:

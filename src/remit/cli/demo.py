@@ -114,7 +114,8 @@ class _Demo:
             self.say(f"   {self.out.one_line(line[:19], 19):<19}{self.out.one_line(line[19:], 78)}")
         self.say(f"   {'report':<19}{report.removeprefix(os.path.join(os.getcwd(), '')) or 'none'}")
         if run.status != "ok":
-            self.say(f"   the survey ended as {run.status}: {run.error}")
+            why = f": {self.out.one_line(run.error.message, 70)}" if run.error else ""
+            self.say(f"   the survey ended as {run.status}{why}")
         for line in missing(run.events):
             self.say(f"   {line}")
         return report
