@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from remit.adapters.sandboxes.bubblewrap import Bubblewrap
 from remit.cli import _demo_survey, main
 from remit.cli._demo_attack import Attack, Attempt, attack
 from remit.cli._demo_timeline import lines as lines_of
+from remit.cli.demo import missing
 from remit.core.needs import fs_write, net, shell
 from remit.core.remit import Remit
 from remit.runtime import Runtime
@@ -146,6 +148,21 @@ def test_a_tree_too_large_for_the_sandbox_is_said_once(
         "A program runs in the sandbox or not at all; the survey went on without it."
     ]
     assert max(map(len, lines[at : lines.index("Next")])) <= 100 and "   requests that reached the attacker: 0" in lines
+
+
+def test_what_is_missing_is_said_once_with_its_command() -> None:
+    """Both operations of a missing git failed for one reason: it stands there once, with the line that installs it."""
+    failed = [
+        SimpleNamespace(code="program_missing", message="the sandbox has no program 'git'", hint="Install it.")
+        for _ in range(2)
+    ]
+    assert missing([*failed, SimpleNamespace(code="not_granted"), SimpleNamespace()]) == [
+        "refused: program_missing: the sandbox has no program 'git'",
+        "         Install it.",
+        "         apt-get install -y git",
+        "A program runs in the sandbox or not at all; the survey went on without it.",
+    ]
+    assert missing([]) == []
 
 
 def test_an_attempt_is_one_line_and_spellings_share_one() -> None:

@@ -306,6 +306,24 @@ def test_retries_are_effects_of_their_own() -> None:
     assert (done.status, done.error.code) == ("failed", "model_auth")
 
 
+def test_a_reply_that_takes_too_long_whole_is_asked_for_as_a_stream() -> None:
+    """After a first-byte deadline the next attempt streams, so that a long answer does not fail four times."""
+
+    class Long:
+        name, url = "own:long", ""
+
+        async def request(self, request: Any) -> Reply:
+            raise ModelError("model_timeout", "no first byte", retryable=True, retry_after_s=0.0)
+
+        async def stream(self, request: Any) -> Any:
+            yield TextDelta("a long ")
+            yield StreamEnd(Reply("a long answer"))
+
+    done, events = run(Agent("a", Long()))
+    assert (done.status, done.output) == ("ok", "a long answer")
+    assert [e.key for e in events if isinstance(e, EffectIntent)] == ["turn/1/model", "turn/1/model#1"]
+
+
 def test_a_crashed_model_is_a_clear_error() -> None:
     """A user's own Model that raises anything ends the run as failed, with its name."""
 

@@ -224,16 +224,18 @@ class Gate:
 
 
 async def _ask_model(action: Action, scope: Scope) -> Reply:
-    """Whole when nobody listens (one decode), streamed otherwise."""
+    """Whole when nobody listens (one decode), streamed otherwise, and once a whole reply took too long."""
     model, request = action.model, action.request
     assert model is not None and request is not None
     try:
-        if scope.listener is None:
+        listener = scope.listener
+        if listener is None and not scope.streaming:
             return await model.request(request)
         async for event in model.stream(request):
             if type(event) is StreamEnd:
                 return event.reply
-            scope.listener(None, event)
+            if listener is not None:
+                listener(None, event)
     except RemitError:
         raise
     except Exception as e:  # a model that somebody else wrote may raise anything; the run ends with a clear error

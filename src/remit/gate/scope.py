@@ -39,6 +39,7 @@ class Scope:
         "recorded",
         "remit",
         "run_id",
+        "streaming",
         "tool_calls",
         "tools",
     )
@@ -72,6 +73,8 @@ class Scope:
         self.listener = listener
         self.priority = priority
         self.label: Label = USER
+        self.streaming = False
+        """ask for streamed replies although nobody listens"""
         self.tool_calls = 0
         self.denied = 0
 

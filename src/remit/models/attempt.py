@@ -30,6 +30,9 @@ async def ask(gate: Gate, key: str, model: Model, request: ModelRequest, scope: 
         if type(outcome) is not Failed or not _again(outcome, attempt):
             return outcome
         attempt += 1
+        if outcome.error.code == "model_timeout":
+            # The first byte of a whole reply comes when all of it is made; a stream shows its first at once.
+            scope.streaming = True
         if scope.listener is not None:
             scope.listener(None, StreamReset(attempt, str(outcome.error)))
         recorded = scope.recorded is not None and scope.recorded.get(f"{key}#{attempt}") is not None
