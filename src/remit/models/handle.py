@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from remit.models.stream import ModelStream
 
 
+AnySettings = Settings | Mapping[str, Any]
+"""Settings, or a mapping of their fields."""
+
+
 class ModelHandle:
     """A named model. Naming it grants it, and exactly its base_url's host and port."""
 
     __slots__ = ("api_key", "base_url", "name")
 
     def __init__(self, name: str, *, base_url: str = "", api_key: str | None = None) -> None:
-        provider, colon, model = name.partition(":") if isinstance(name, str) else ("", "", "")
+        provider, colon, model = str(name or "").partition(":")
         if not colon or not provider or not model:
             raise Invalid("model_unknown", f"{name!r} is not provider:model")
         self.name = name
@@ -35,7 +39,7 @@ class ModelHandle:
         *,
         tools: Any = (),
         output: Any = None,
-        settings: Settings | Mapping[str, Any] | None = None,
+        settings: AnySettings | None = None,
     ) -> Reply:
         """One reply.
 
@@ -59,7 +63,7 @@ class ModelHandle:
         *,
         tools: Any = (),
         output: Any = None,
-        settings: Settings | Mapping[str, Any] | None = None,
+        settings: AnySettings | None = None,
     ) -> ModelStream:
         """`async with m.stream(...) as s: async for event in s: ...`, then `s.reply`."""
         from remit.models.stream import ModelStream
@@ -81,7 +85,7 @@ def model(name: str, *, base_url: str = "", api_key: str | None = None) -> Model
     return ModelHandle(name, base_url=base_url, api_key=api_key)
 
 
-def make_request(messages: Any, tools: Any, output: Any, settings: Settings | Mapping[str, Any] | None) -> ModelRequest:
+def make_request(messages: Any, tools: Any, output: Any, settings: AnySettings | None) -> ModelRequest:
     """A request from what a person writes."""
     spec = None
     if output is not None:
