@@ -78,6 +78,7 @@ class RunOptions(NamedTuple):
     deps: Any = None
     listener: Callable[[Any, Any], None] | None = None
     priority: str = "normal"
+    deltas: bool = True
 
 
 class Runner:
@@ -95,7 +96,7 @@ class Runner:
         self._active: dict[str, asyncio.Task[Any]] = {}
         self._cancelled: dict[str, CancelRequested] = {}
 
-    async def run(
+    async def run(  # noqa: PLR0913  # public: every option is a keyword with a default
         self,
         agent: Agent,
         task: Any,
@@ -104,8 +105,19 @@ class Runner:
         workspace: str = "",
         listener: Callable[[Any, Any], None] | None = None,
         priority: str = "normal",
+        deltas: bool = True,
     ) -> Run:
-        """Run `agent` on `task` to its end, or to where it waits for a person; never raises for the agent's failure."""
+        """Run `agent` on `task` to its end, or to where it waits for a person; never raises for the agent's failure.
+
+        Args:
+            agent: the definition.
+            task: text, or messages.
+            deps: what `Context[Deps].deps` gives to tools.
+            workspace: the folder that paths are relative to.
+            listener: called with (journal entry or None, event) as things happen.
+            priority: critical | high | normal | low, where a rate limit makes calls wait.
+            deltas: whether the listener wants the pieces of a reply too (then replies are streamed).
+        """
         prepared = self._prepare(agent)
         folder = self._folder(workspace)
         messages = as_messages(task)
@@ -123,7 +135,7 @@ class Runner:
             call.scope.run_id if call is not None else "",
         )
         log = self.journal.create(run_id, started)
-        scope = self._scope(prepared, agent.name, log, folder, RunOptions(deps, listener, priority))
+        scope = self._scope(prepared, agent.name, log, folder, RunOptions(deps, listener, priority, deltas))
         if listener is not None:
             await log.flush()  # a journal reads back only what is durable
             listener(self.journal.read(run_id)[0], started)
@@ -136,6 +148,7 @@ class Runner:
         *,
         deps: Any = None,
         listener: Callable[[Any, Any], None] | None = None,
+        deltas: bool = True,
     ) -> Run:
         """Go on with a run after a crash or a wait: what was done is read, not done again. An ended run is returned.
 
@@ -159,7 +172,7 @@ class Runner:
             agent = agent_of(started.agent, model, spec, remit, Budget(**started.budget))
         prepared = self._prepare(agent)
         log = await self.journal.activate(run_id)
-        scope = self._scope(prepared, agent.name, log, started.workspace, RunOptions(deps, listener))
+        scope = self._scope(prepared, agent.name, log, started.workspace, RunOptions(deps, listener, deltas=deltas))
         scope.recorded = Recorded(self.journal.read(run_id))  # again: an answer may have come before it was ours
         messages = msgspec.convert(started.spec["messages"], tuple[Message, ...]) if "messages" in started.spec else ()
         return await self._drive(prepared, agent, scope, messages or as_messages(started.task))
@@ -325,6 +338,7 @@ class Runner:
             listener=options.listener,
             priority=options.priority,
         )
+        scope.streaming = options.listener is not None and options.deltas
         if label is not None:
             scope.label = label
         return scope

@@ -122,7 +122,7 @@ class _Command:
             agent = new_agent(settings)
             if not self.args.json:
                 _output.say(f"remit    {agent.model.name} in {runtime.workspace}", "dim")
-            return await runtime.run(agent, self.args.task, listener=self._listen)
+            return await runtime.run(agent, self.args.task, listener=self._listen, deltas=not self.args.json)
         except RemitError as e:
             if not self.run_id:
                 raise
@@ -137,7 +137,7 @@ class _Command:
             self.run_id = run_id
         if not self.args.json:
             _output.say(f"Resume   {run_id}")
-        return await runtime.resume(run_id, agent, listener=self._listen)
+        return await runtime.resume(run_id, agent, listener=self._listen, deltas=not self.args.json)
 
     def _listen(self, entry: Any, event: Any) -> None:
         if entry is not None and not self.run_id:

@@ -224,13 +224,13 @@ class Gate:
 
 
 async def _ask_model(action: Action, scope: Scope) -> Reply:
-    """Whole when nobody listens (one decode), streamed otherwise, and once a whole reply took too long."""
+    """Whole when nobody wants the pieces (one decode), streamed otherwise, and once a whole reply took too long."""
     model, request = action.model, action.request
     assert model is not None and request is not None
     try:
-        listener = scope.listener
-        if listener is None and not scope.streaming:
+        if not scope.streaming:
             return await model.request(request)
+        listener = scope.listener
         async for event in model.stream(request):
             if type(event) is StreamEnd:
                 return event.reply

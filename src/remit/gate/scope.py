@@ -73,8 +73,8 @@ class Scope:
         self.listener = listener
         self.priority = priority
         self.label: Label = USER
-        self.streaming = False
-        """ask for streamed replies although nobody listens"""
+        self.streaming = listener is not None
+        """ask for streamed replies"""
         self.tool_calls = 0
         self.denied = 0
 
