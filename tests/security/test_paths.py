@@ -6,6 +6,7 @@ that the attack then works.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import threading
@@ -260,7 +261,8 @@ class _Swapper:
                 os.rename(ws / "race", ws / "evil")
                 os.rename(ws / "kept", ws / "race")
             except OSError:
-                self._tidy(ws)  # a write made a folder in between
+                with contextlib.suppress(OSError):  # the writer may be faster here too; the next round tidies
+                    self._tidy(ws)  # a write made a folder in between
             self.swaps += 1
 
     def _tidy(self, ws: Path) -> None:
