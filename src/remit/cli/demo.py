@@ -184,12 +184,13 @@ def missing(events: list[Any]) -> list[str]:
     for event in events:
         code = getattr(event, "code", "")
         if code in ("sandbox_missing", "sandbox_failed", "program_missing"):
+            said = getattr(event, "why", "") or getattr(event, "message", "")
             hints = [event.hint]
-            if code == "program_missing" and "git" in event.message:
+            if code == "program_missing" and "git" in said:
                 hints.append("apt-get install -y git")
-            text = [f"refused: {code}: {event.message}", *hints]
+            text = [f"refused: {code}: {said}", *hints]
             # A tree too large to be checked says another number of entries each time: the reason is the same.
-            found.setdefault((code, re.sub(r"\d+", "", event.message)), text)
+            found.setdefault((code, re.sub(r"\d+", "", said)), text)
     lines = [line for first, *hints in found.values() for line in _folded(first, hints)]
     return [*lines, "A program runs in the sandbox or not at all; the survey went on without it."] if lines else []
 

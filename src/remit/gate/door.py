@@ -194,7 +194,7 @@ class Gate:
     def _failed(self, e: RemitError, action: Action, scope: Scope, started: float) -> Outcome:
         if isinstance(e, Conflict) or e.code == "disk_failed":
             raise e  # the journal itself failed: nothing more may be done in this run
-        if isinstance(e, Denied):
+        if isinstance(e, Denied) or e.code == "sandbox_missing":  # no sandbox is a refusal, never a fallback
             return self._refuse(Deny(e.code, "effect", e.message, e.hint), action.key, action.name, scope, action)
         label = scope.label if action.tool is None else join(scope.label, action.tool.label)
         if action.tool is not None and e.code != "tool_failed":

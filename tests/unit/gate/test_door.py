@@ -360,3 +360,22 @@ def test_refusals_are_journalled_with_check_and_reason() -> None:
         )
     ]  # fmt: skip
     assert house.scope.denied == 1
+
+
+def test_a_missing_sandbox_is_a_refusal() -> None:
+    """Where there is no sandbox the call is refused and counted as such, with the line that installs it."""
+
+    @tool(effect="read", builtin=True)
+    async def program() -> str:
+        """Run a program."""
+        raise Unavailable("sandbox_missing", "bubblewrap is not installed", retryable=False)
+
+    house = House(program)
+    outcome = house.call("program")
+    assert isinstance(outcome, Refused)
+    assert (outcome.deny.code, house.scope.denied, house.kinds) == (
+        "sandbox_missing",
+        1,
+        ["effect_intent", "effect_denied"],
+    )
+    assert "apt-get install -y bubblewrap" in outcome.deny.hint
