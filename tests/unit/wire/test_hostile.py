@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from typing import Any
@@ -285,5 +286,12 @@ def test_work_grows_with_the_bytes_not_faster(family: str) -> None:
             pass
         return time.process_time() - start
 
-    seconds(500)
-    assert seconds(16_000) < 12 * max(seconds(4_000), 0.01)
+    def least(times: int) -> float:
+        return min(seconds(times) for _ in range(3))  # a busy machine only ever adds
+
+    gc.disable()  # a collection's cost grows with the whole process, not with these bytes
+    try:
+        seconds(500)
+        assert least(16_000) < 12 * max(least(4_000), 0.01)
+    finally:
+        gc.enable()
