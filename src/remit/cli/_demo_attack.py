@@ -258,6 +258,8 @@ def _check(event: EffectDenied) -> str:
     """Which part of the gate refused: a check by its name; what the handles refuse, by what they guard."""
     if event.check != "effect":
         return event.check
+    if event.code in _SANDBOX:
+        return "sandbox"
     return {"address_denied": "address", "path_denied": "path"}.get(event.code, "handle")
 
 
