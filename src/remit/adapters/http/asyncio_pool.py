@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import AsyncGenerator
 from functools import partial
 
 from remit.adapters.http.asyncio_connection import Connection
@@ -30,6 +31,7 @@ class Pool:
         self._slots = limit  # free places, each for one connection that is open or being opened
         self._idle: dict[Key, list[Connection]] = {}
         self._open: set[Connection] = set()
+        self._guard: AsyncGenerator[None, None] | None = None
         self._waiting: deque[tuple[Key, asyncio.Future[Connection | None]]] = deque()
 
     def take(self, key: Key) -> Connection | None:
@@ -50,6 +52,9 @@ class Pool:
             connection = await self._wait(key)
             if connection is not None:
                 return connection
+        if self._guard is None:
+            self._guard = self._until_the_loop_ends()
+            await anext(self._guard)
         connection = Connection(self, key)
         try:
             await self._connect(connection, connect_s, tls)
@@ -85,6 +90,17 @@ class Pool:
             if not idle:
                 del self._idle[connection.key]
         self._free_place()
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        """Closes the pool when its loop ends: asyncio.run() finishes every generator that was begun, then the loop.
+
+        Without it, a program that calls asyncio.run() more than once leaves sockets to the collector.
+        """
+        try:
+            yield
+        finally:
+            self.close()
+            await self.closing()
 
     def close(self) -> None:
         """Close every connection; calls under way fail with network_failed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ssl
+from typing import Any
 
 import pytest
 
@@ -179,6 +180,23 @@ def test_idle_connections_expire() -> None:
             await client.aclose()
 
     asyncio.run(main())
+
+
+def test_a_loop_that_ends_closes_its_connections() -> None:
+    """Without aclose(), asyncio.run() leaves no open socket behind, and the next loop starts afresh."""
+    client = AsyncioHttp()
+
+    async def main() -> int:
+        async with LocalServer(slow) as server:
+            await client.fetch(request_to(server, first_byte_s=5.0))
+            (pool,) = [p for p in client._pools.values() if p.loop is asyncio.get_running_loop()]
+            pools.append(pool)
+            return len(pool._open)
+
+    pools: list[Any] = []
+    for _ in range(2):
+        assert asyncio.run(main()) == 1
+        assert not pools[-1]._open
 
 
 def test_early_answer_to_a_large_upload() -> None:
