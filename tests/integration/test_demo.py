@@ -131,6 +131,7 @@ def test_without_bubblewrap_it_says_how_to_install_it(
     assert "| Python | 2 |" in (tree / "out/SURVEY.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.sandbox
 def test_a_tree_too_large_for_the_sandbox_is_said_once(
     tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

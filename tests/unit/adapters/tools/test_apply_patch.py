@@ -203,6 +203,7 @@ def test_reconcile_after_a_crash(bench: Any) -> None:
         (bench.root / "new/b.txt").unlink()
 
 
+@pytest.mark.git
 def test_what_git_makes_is_applied_as_git_does(bench: Any) -> None:
     """Real diffs of git, many hunks, odd names: the result equals git's."""
     root = bench.root.parent / "repo"

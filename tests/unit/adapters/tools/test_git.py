@@ -62,6 +62,7 @@ def call(ctx: Any, operation: str, **options: Any) -> str:
     return str(asyncio.run(git(ctx, operation, **options)))
 
 
+@pytest.mark.git
 def test_status_diff_log_show(bench: Any) -> None:
     """The four operations on a plain repository."""
     ctx = setup(bench)
@@ -75,6 +76,7 @@ def test_status_diff_log_show(bench: Any) -> None:
     assert "author A <a@x.org>" in shown and "    second" in shown and "-one\n+two\n" in shown
 
 
+@pytest.mark.git
 def test_files_that_may_not_be_read_are_left_out_of_diffs(bench: Any) -> None:
     """History gives no way around fs.read; what was left out is said."""
     setup(bench)
@@ -88,6 +90,7 @@ def test_files_that_may_not_be_read_are_left_out_of_diffs(bench: Any) -> None:
     assert caught.value.code == "not_granted"
 
 
+@pytest.mark.git
 def test_a_changed_file_whose_name_is_no_text_is_refused(bench: Any) -> None:
     """Its grant cannot be checked, so nothing is shown; other files can be named."""
     ctx = setup(bench)
@@ -161,6 +164,7 @@ def plant(bench: Any) -> Path:
     return marks
 
 
+@pytest.mark.git
 def test_a_hostile_repository_runs_nothing(bench: Any) -> None:
     """Monitors, pagers, external diffs, text converters, filters, signers, aliases: none is started."""
     ctx = setup(bench)
@@ -172,6 +176,7 @@ def test_a_hostile_repository_runs_nothing(bench: Any) -> None:
     assert os.listdir(marks) == []
 
 
+@pytest.mark.git
 def test_unplugged_the_hostile_repository_runs(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the settings and without emptied filters the same repository does start programs."""
     ctx = setup(bench)
@@ -190,6 +195,7 @@ def test_unplugged_the_hostile_repository_runs(bench: Any, monkeypatch: pytest.M
     assert {"fsmonitor", "clean"} <= set(os.listdir(marks))
 
 
+@pytest.mark.git
 def test_a_filter_with_an_odd_name_is_refused(bench: Any) -> None:
     """A name that cannot be passed safely on a command line stops the tool."""
     ctx = setup(bench)
@@ -199,6 +205,7 @@ def test_a_filter_with_an_odd_name_is_refused(bench: Any) -> None:
     assert caught.value.code == "argument_denied"
 
 
+@pytest.mark.git
 def test_a_repository_above_is_not_used(bench: Any) -> None:
     """A folder without .git is no repository, whatever lies above it."""
     ctx = setup(bench)
