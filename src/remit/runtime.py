@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from remit.adapters.clock import SystemClock
 from remit.agents.runner import Runner
@@ -26,12 +26,14 @@ from remit.guard.handles import Handles, Lease
 from remit.journal.open import open_journal
 from remit.models.handle import ModelHandle
 from remit.models.prices import price_nano, worst_case_nano
-from remit.ports.approver import Approver
-from remit.ports.clock import Clock
-from remit.ports.http import HttpReply, HttpRequest
-from remit.ports.journal import Journal
-from remit.ports.model import Model
 from remit.ports.runtime import reset_current, set_current
+
+if TYPE_CHECKING:
+    from remit.ports.approver import Approver
+    from remit.ports.clock import Clock
+    from remit.ports.http import HttpReply, HttpRequest
+    from remit.ports.journal import Journal
+    from remit.ports.model import Model
 
 GC_YOUNG: Final = 400_000  # allocations before a young collection; Source: bench/run.py, 10-20 % of a short run
 MAX_CONNECTIONS: Final = 16_384  # to one address; a run holds one while it waits for a model

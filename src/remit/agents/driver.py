@@ -8,7 +8,7 @@ wait for a person, its siblings finish, and the run parks.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -21,8 +21,10 @@ from remit.errors import RemitError
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
 from remit.models.attempt import ask
-from remit.ports.clock import Clock
-from remit.ports.model import Model
+
+if TYPE_CHECKING:
+    from remit.ports.clock import Clock
+    from remit.ports.model import Model
 
 INTERRUPTED: Final = "interrupted before it ran; it may be asked again"
 

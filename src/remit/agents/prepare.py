@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import structs
@@ -16,7 +16,9 @@ from remit.core.output import NO_OUTPUT, Output
 from remit.core.remit import Remit
 from remit.core.tools import Tool
 from remit.errors import Invalid
-from remit.ports.model import Model
+
+if TYPE_CHECKING:
+    from remit.ports.model import Model
 
 
 class Prepared:

@@ -35,13 +35,13 @@ from remit.gate.door import Gate
 from remit.gate.scope import Scope
 from remit.guard.handles import Handles, Lease
 from remit.models.attempt import ask
-from remit.ports.clock import Clock
-from remit.ports.journal import Journal, RunLog
-from remit.ports.model import Model
 from remit.ports.runtime import current_call
 
 if TYPE_CHECKING:
     from remit.journal.replay import Recorded
+    from remit.ports.clock import Clock
+    from remit.ports.journal import Journal, RunLog
+    from remit.ports.model import Model
 
 
 class Outside(Protocol):

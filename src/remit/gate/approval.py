@@ -13,12 +13,12 @@ from remit.core.effects import Ask, Deny, Refusal, Waiting, measure_arguments
 from remit.core.events import EffectInDoubt, WaitClosed, WaitOpened
 from remit.core.ids import new_id
 from remit.gate.scope import Scope
-from remit.ports.approver import Approver
-from remit.ports.clock import Clock
 from remit.ports.journal import InboxRow
 
 if TYPE_CHECKING:
     from remit.gate.resolve import Action
+    from remit.ports.approver import Approver
+    from remit.ports.clock import Clock
 
 
 class Edited(Exception):  # not an error: control flow back to block 1

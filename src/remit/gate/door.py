@@ -10,7 +10,7 @@ handles revoked. On replay the journal answers instead of blocks 2 to 9.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,12 +28,14 @@ from remit.gate.rate import Rates
 from remit.gate.resolve import Action, model_action, tool_action
 from remit.gate.scope import Scope
 from remit.guard.handles import Lease
-from remit.ports.approver import Approver
-from remit.ports.clock import Clock
 from remit.ports.deadline import Deadline
-from remit.ports.model import Model
 from remit.ports.runtime import Call, current_call
 from remit.ports.tool import Context
+
+if TYPE_CHECKING:
+    from remit.ports.approver import Approver
+    from remit.ports.clock import Clock
+    from remit.ports.model import Model
 
 _encode = msgspec.json.Encoder().encode
 

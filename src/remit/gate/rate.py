@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from remit.core.budget import Limit
 from remit.core.effects import Deny
 from remit.core.grants import name_match
-from remit.ports.clock import Clock
+
+if TYPE_CHECKING:
+    from remit.ports.clock import Clock
 
 PRIORITIES: Final[dict[str, int]] = {"critical": 0, "high": 1, "normal": 2, "low": 3}
 MAX_QUEUE: Final = 100  # Source: spec/models.md 8

@@ -7,7 +7,7 @@ everywhere: in the intent, in approvals, on replay.
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -19,7 +19,9 @@ from remit.core.model import ModelRequest
 from remit.core.tools import Tool
 from remit.errors import RemitError
 from remit.gate.scope import Scope
-from remit.ports.model import Model
+
+if TYPE_CHECKING:
+    from remit.ports.model import Model
 
 MAX_ARGUMENT_BYTES: Final = 1024 * 1024
 

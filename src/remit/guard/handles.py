@@ -8,16 +8,18 @@ again, so a tool that touches more than it declared still gets no further than t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from remit.core import needs
 from remit.core.addresses import looks_like_ipv4
 from remit.core.effects import Need
 from remit.core.remit import Remit
 from remit.errors import Denied
-from remit.ports.http import HttpReply, HttpRequest
-from remit.ports.sandbox import Sandbox, SandboxJob, SandboxResult
-from remit.ports.tool import Egress, Files, Workspace
+
+if TYPE_CHECKING:
+    from remit.ports.http import HttpReply
+    from remit.ports.sandbox import Sandbox, SandboxResult
+    from remit.ports.tool import Egress, Files, Workspace
 
 MAX_TOUCHED: Final = 64  # handle uses that one outcome lists
 
@@ -118,6 +120,8 @@ class GrantedShell:
             self._check(need)
         else:
             self._lease.touch(need)
+        from remit.ports.sandbox import SandboxJob  # most runs start no program
+
         result = await self._sandbox.run(
             SandboxJob(
                 argv=argv,
@@ -156,6 +160,8 @@ class GrantedHttp:
         if self._lease.tainted and need not in self._lease.needs:
             # The gate asked a person about declared requests only.
             raise Denied("flow_denied", f"{need}: untrusted data is in the context, and the tool did not declare this")
+        from remit.ports.http import HttpRequest  # most runs send no request of their own
+
         literal = literal_host(self._remit, need)
         reply = await self._egress.fetch(
             HttpRequest(method.upper(), url, tuple((headers or {}).items()), body),

@@ -7,15 +7,17 @@ Source: spec/models.md 9; "Exponential Backoff And Jitter" (AWS Architecture Blo
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from remit.core.effects import Failed, Outcome
 from remit.core.model import ModelRequest, StreamReset
 from remit.errors import ModelError
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
-from remit.ports.clock import Clock
-from remit.ports.model import Model
+
+if TYPE_CHECKING:
+    from remit.ports.clock import Clock
+    from remit.ports.model import Model
 
 RETRIES: Final = 3
 BASE_S: Final = 1.0

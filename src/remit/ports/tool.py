@@ -8,12 +8,13 @@ working when the call returns, so nothing can be kept for later.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from remit.ports.http import HttpReply, HttpRequest
-from remit.ports.sandbox import SandboxResult
+if TYPE_CHECKING:
+    from remit.ports.http import HttpReply, HttpRequest
+    from remit.ports.sandbox import SandboxResult
 
 Deps = TypeVar("Deps")
 

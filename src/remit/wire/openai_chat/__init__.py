@@ -11,7 +11,6 @@ from remit.core.model import ModelRequest, Reply
 from remit.errors import ModelError
 from remit.wire.openai_chat.decode import WIRE, decode
 from remit.wire.openai_chat.encode import body_of
-from remit.wire.openai_chat.stream import StreamDecoder
 from remit.wire.provider_errors import http_error
 
 if TYPE_CHECKING:
