@@ -73,7 +73,7 @@ class Runtime(Runner):
             clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=Pricing(_cost, _worst), approver=approver
         )
         self._token: Any = None
-        self._thresholds = gc.get_threshold()
+        self._thresholds = gc.get_threshold() if tune_gc else None
         if tune_gc:
             gc.freeze()
             gc.set_threshold(GC_YOUNG, 20, 50)
@@ -82,7 +82,10 @@ class Runtime(Runner):
         """Close connections and the journal; give the collector's thresholds back."""
         await self.outside.aclose()
         await self.journal.aclose()
-        gc.set_threshold(*self._thresholds)
+        if self._thresholds is not None:
+            gc.set_threshold(*self._thresholds)
+            gc.unfreeze()
+            self._thresholds = None
 
     async def __aenter__(self) -> Runtime:
         self._token = set_current(self)

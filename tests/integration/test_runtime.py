@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import inspect
 from pathlib import Path
 from typing import Any, TypedDict
@@ -415,6 +416,19 @@ def test_a_task_of_messages_survives_a_resume(tmp_path: Path) -> None:
             return await runtime.resume(done.id, agent)
 
     assert asyncio.run(resume()).status == "waiting"
+
+
+def test_a_closed_runtime_gives_the_collector_back() -> None:
+    """While it is open the collector runs less often; closing restores the process's thresholds and frozen objects."""
+    before = gc.get_threshold(), gc.get_freeze_count()
+
+    async def work() -> None:
+        async with Runtime():
+            assert gc.get_threshold()[0] > before[0][0]
+            assert gc.get_freeze_count() > before[1]
+
+    asyncio.run(work())
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before[0], 0)
 
 
 def test_misuse_is_named() -> None:
