@@ -93,6 +93,16 @@ def test_two_demos_print_the_same(tree: Path, capsys: pytest.CaptureFixture[str]
     assert texts[1] == texts[2]
 
 
+def test_the_inbox_holds_one_question_of_a_demo(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new demo ends the attack that an earlier one left waiting."""
+    for _ in range(2):
+        assert main(["demo", str(tree)]) == 0
+        capsys.readouterr()
+        assert main(["inbox", "--json"]) == 0
+        rows = [msgspec.json.decode(line) for line in capsys.readouterr().out.splitlines()]
+        assert [row["tool"] for row in rows if row.get("kind") == "approval"] == ["http_request"]
+
+
 def test_json_has_events_and_one_result(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--json is NDJSON: the events of all three runs, then one line with the same figures."""
     assert main(["demo", str(tree), "--json"]) == 0

@@ -64,6 +64,7 @@ class _Demo:
         async with open_runtime(settings_here(self.args)) as runtime:
             from remit.cli._demo_attack import attack
 
+            await end_earlier(runtime.journal)
             listen = self.listen if self.json else progress.show
             try:
                 async with asyncio.TaskGroup() as group:
@@ -176,6 +177,18 @@ class _Demo:
             "attack": {**msgspec.to_builtins(found), "held": found.held},
             "chain_intact": intact,
         }  # fmt: skip
+
+
+async def end_earlier(journal: Any) -> None:
+    """End what earlier demos left waiting, so that the inbox holds one question of a demo, not one of each."""
+    from remit.cli._demo_attack import TASK as ATTACK
+    from remit.core.events import CancelRequested
+
+    for row in journal.runs():
+        if (row.agent, row.task, row.status) == ("obedient", ATTACK, "waiting"):
+            log = await journal.activate(row.run_id)
+            log.append(CancelRequested("remit demo", "a new demo began"))
+            await log.release("cancelled")
 
 
 def missing(events: list[Any]) -> list[str]:
