@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import remit
+from remit.core.addresses import plain_ipv4
 from remit.core.urls import MAX_URL_CHARS, Url, address_kind, canonical_address, parse_url
 from remit.errors import Invalid
 
@@ -190,3 +192,13 @@ def test_import_is_light() -> None:
     path = {**os.environ, "PYTHONPATH": str(Path(remit.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path)
     assert done.stdout.strip() == "set()"
+
+
+@given(st.one_of(st.ip_addresses(v=4).map(str), st.text("0123456789.:x٣", max_size=16), st.ip_addresses().map(str)))
+def test_the_short_way_for_ipv4_agrees_with_the_standard_library(text: str) -> None:
+    """Exactly the texts that ipaddress reads as IPv4 have a number, and it is the same one."""
+    try:
+        expected: int | None = int(ipaddress.IPv4Address(text))
+    except ValueError:
+        expected = None
+    assert plain_ipv4(text) == expected
