@@ -24,6 +24,7 @@ from remit.core.budget import Budget
 from remit.core.effects import Done, Failed, Refused
 from remit.core.events import CancelRequested, RunDone, RunStarted
 from remit.core.ids import new_id
+from remit.core.labels import join
 from remit.core.messages import Message, as_messages
 from remit.core.model import ModelRequest, Reply
 from remit.core.remit import Remit
@@ -257,6 +258,9 @@ class Runner:
             ended = Ended("failed", session.partial or None, e)
         finally:
             self._active.pop(scope.run_id, None)
+        call = current_call.get()
+        if call is not None:  # what a child learned, the tool that started it may tell
+            call.label = join(call.label, scope.label)
         if ended.status != "ok":
             session.messages = cut_short(session, ended.status)
         return await self._end(scope, session, ended)

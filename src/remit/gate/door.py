@@ -156,7 +156,7 @@ class Gate:
         values = action.values
         if signature.context:
             values = {**values, signature.context: self._lend(action, scope, lease)}
-        token = current_call.set(Call(scope, action.key))
+        token = current_call.set(call := Call(scope, action.key, action.brought))
         limit = Deadline(tool.timeout_s)
         try:
             with limit:
@@ -173,8 +173,9 @@ class Gate:
         finally:
             current_call.reset(token)
             lease.revoked = True
+            action.brought = join(lease.label, call.label)
         text = as_text(value, tool.max_chars)
-        label = join(scope.label, tool.label)
+        label = join(join(scope.label, tool.label), action.brought)
         scope.emit(
             EffectDone(
                 action.key, msgspec.Raw(_encode(text)), label, None, None, self._since(started), tuple(lease.touched)
@@ -198,7 +199,7 @@ class Gate:
             raise e  # the journal itself failed: nothing more may be done in this run
         if isinstance(e, Denied) or e.code == "sandbox_missing":  # no sandbox is a refusal, never a fallback
             return self._refuse(Deny(e.code, "effect", e.message, e.hint), action.key, action.name, scope, action)
-        label = scope.label if action.tool is None else join(scope.label, action.tool.label)
+        label = scope.label if action.tool is None else join(join(scope.label, action.tool.label), action.brought)
         if action.tool is not None and e.code != "tool_failed":
             label = scope.label  # the text is remit's own
         scope.emit(EffectFailed(action.key, e.code, e.message, e.hint, e.retryable, label, self._since(started)))

@@ -13,7 +13,7 @@ import msgspec
 
 from remit.core.effects import Deny, Need, Tier, measure_arguments
 from remit.core.events import EffectIntent
-from remit.core.labels import Label
+from remit.core.labels import USER, Label
 from remit.core.messages import ToolCall
 from remit.core.model import ModelRequest
 from remit.core.tools import Tool
@@ -31,6 +31,7 @@ class Action:
 
     __slots__ = (
         "arguments",
+        "brought",
         "digest",
         "key",
         "kind",
@@ -59,6 +60,7 @@ class Action:
         self.model: Model | None = None
         self.request: ModelRequest | None = None
         self.rate_name = f"{kind}:{name}"
+        self.brought = USER  # trust of what a tool's handles and children brought in
 
     def intent(self, label: Label) -> EffectIntent:
         """The event that says what is about to happen."""

@@ -73,8 +73,7 @@ class Scope:
         self.listener = listener
         self.priority = priority
         self.label: Label = USER
-        self.streaming = listener is not None
-        """ask for streamed replies"""
+        self.streaming = listener is not None  # ask for streamed replies
         self.tool_calls = 0
         self.denied = 0
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from remit.core import needs
 from remit.core.addresses import looks_like_ipv4
 from remit.core.effects import Need
+from remit.core.labels import USER, Label, join
 from remit.core.remit import Remit
 from remit.errors import Denied
 
@@ -27,7 +28,7 @@ MAX_TOUCHED: Final = 64  # handle uses that one outcome lists
 class Lease:
     """The life of one call's handles: they stop working when `revoked` is set."""
 
-    __slots__ = ("builtin", "needs", "revoked", "tainted", "timeout_s", "touched")
+    __slots__ = ("builtin", "label", "needs", "revoked", "tainted", "timeout_s", "touched")
 
     def __init__(self, held: tuple[Need, ...], *, builtin: bool, tainted: bool, timeout_s: float) -> None:
         self.needs = held
@@ -36,6 +37,13 @@ class Lease:
         self.timeout_s = timeout_s
         self.revoked = False
         self.touched: list[str] = []
+        self.label = USER
+        """trust of what came in through the handles"""
+
+    def brings(self, handle: str) -> None:
+        """What an own tool gets through a handle is untrusted; a built-in declares what it returns."""
+        if not self.builtin:
+            self.label = join(self.label, Label("untrusted", None, (f"handle:{handle}",)))
 
     def touch(self, need: Need) -> None:
         """Note a use, for the journal; raises revoked after the call."""
@@ -76,11 +84,13 @@ class Handles:
     @property
     def files(self) -> Files:
         """Files beneath the workspace, as far as the remit reaches."""
+        self._lease.brings("files")
         return self._outside.workspace(self._folder).files(self._allows, lambda: self._lease.revoked)
 
     @property
     def shell(self) -> GrantedShell:
         """Programs whose argv is granted, in the sandbox."""
+        self._lease.brings("shell")
         return GrantedShell(
             self._check, self._lease, self._remit, self._outside.workspace(self._folder), self._outside.sandbox
         )
@@ -88,6 +98,7 @@ class Handles:
     @property
     def http(self) -> GrantedHttp:
         """Requests to what is granted."""
+        self._lease.brings("http")
         return GrantedHttp(self._check, self._lease, self._remit, self._outside.egress)
 
     def _allows(self, verb: str, path: str) -> bool:

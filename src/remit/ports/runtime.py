@@ -31,12 +31,14 @@ class RuntimePort(Protocol):
 class Call:
     """One tool call under way: its scope, its key, and how many children it has started."""
 
-    __slots__ = ("children", "key", "scope")
+    __slots__ = ("children", "key", "label", "scope")
 
-    def __init__(self, scope: Any, key: str) -> None:
+    def __init__(self, scope: Any, key: str, label: Any) -> None:
         self.scope = scope
         self.key = key
         self.children = 0
+        self.label = label
+        """trust of what its children learned; the tool's result joins it"""
 
 
 current_call: ContextVar[Call | None] = ContextVar("remit_call", default=None)
