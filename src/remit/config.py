@@ -21,14 +21,15 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from remit.core.budget import Budget, Limit
 from remit.core.grants import parse_grant
 from remit.core.remit import UNSET, Remit
+from remit.core.sections import BudgetSection, ConfigFile, LimitTable
 from remit.errors import Invalid, RemitError
 
 FILE_NAME: Final = "remit.toml"
@@ -46,73 +47,6 @@ WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.pat
 """keys that an untrusted project file may not set"""
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _RATE: Final = re.compile(r"(?P<calls>[1-9]\d{0,8})/(?P<number>\d{1,6}(?:\.\d{1,3})?)?(?P<unit>ms|s|m|h)")
-
-
-class ModelSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The model and how to ask it."""
-
-    name: Annotated[str, Meta(description="provider:model, as openai:gpt-4o-mini", min_length=3)] | None = None
-    base_url: Annotated[str, Meta(description="replaces scheme, host and version prefix of the provider")] | None = None
-    api_key: Annotated[str, Meta(description="a reference: env:NAME or file:PATH")] | None = None
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    max_tokens: Annotated[int, Meta(description="output tokens of one reply", ge=1)] | None = None
-    max_turns: Annotated[int, Meta(description="model turns of one run", ge=1, le=10_000)] | None = None
-
-
-class RunSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What `remit run` starts."""
-
-    instructions: Annotated[str, Meta(description="the system prompt")] | None = None
-    tools: Annotated[tuple[str, ...], Meta(description="tools to offer; unset = all that grants reach")] | None = None
-
-
-class RemitSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Grants and denials, verb:pattern; a denial beats every grant."""
-
-    allow: tuple[str, ...] | None = None
-    deny: tuple[str, ...] | None = None
-
-
-class BudgetSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Ceilings of one run."""
-
-    usd: Annotated[float, Meta(description="US dollars", ge=0)] | None = None
-    tokens: Annotated[int, Meta(description="input and output tokens", ge=0)] | None = None
-    input_tokens: Annotated[int, Meta(ge=0)] | None = None
-    output_tokens: Annotated[int, Meta(ge=0)] | None = None
-    model_calls: Annotated[int, Meta(ge=0)] | None = None
-    tool_calls: Annotated[int, Meta(ge=0)] | None = None
-    seconds: Annotated[float, Meta(description="wall clock of the run", ge=0)] | None = None
-
-
-class LimitTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A rate in full."""
-
-    calls: Annotated[int, Meta(ge=1)]
-    period_s: Annotated[float, Meta(gt=0)] = 60.0
-    burst: Annotated[int, Meta(description="calls at once; 0 = a tenth of calls", ge=0)] = 0
-    concurrent: Annotated[int, Meta(description="calls under way; 0 = any number", ge=0)] = 0
-
-
-class JournalSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where runs are written."""
-
-    path: (
-        Annotated[str, Meta(description="a file (relative to this one), sqlite:PATH, memory:", min_length=1)] | None
-    ) = None
-
-
-class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """remit.toml: every section and key that there is."""
-
-    model: ModelSection = ModelSection()
-    run: RunSection = RunSection()
-    remit: RemitSection = RemitSection()
-    budget: BudgetSection = BudgetSection()
-    limits: Annotated[
-        dict[str, str | LimitTable], Meta(description='"tool:NAME" or "model:NAME" -> "CALLS/PERIOD" such as "10/60s"')
-    ] = {}
-    journal: JournalSection = JournalSection()
 
 
 class Setting(Struct, frozen=True):

@@ -6,12 +6,12 @@ never looks for a sandbox, a journal in memory never imports SQLite.
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.adapters.clock import SystemClock
+from remit.agents.collector import Collector
 from remit.agents.runner import Runner
 from remit.core.budget import Limit
 from remit.core.remit import TOP, Remit
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from remit.ports.journal import Journal
     from remit.ports.model import Model
 
-GC_YOUNG: Final = 400_000  # allocations before a young collection; Source: bench/run.py, 10-20 % of a short run
 MAX_CONNECTIONS: Final = 16_384  # to one address; a run holds one while it waits for a model
 
 
@@ -73,19 +72,13 @@ class Runtime(Runner):
             clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=Pricing(_cost, _worst), approver=approver
         )
         self._token: Any = None
-        self._thresholds = gc.get_threshold() if tune_gc else None
-        if tune_gc:
-            gc.freeze()
-            gc.set_threshold(GC_YOUNG, 20, 50)
+        self.collector = Collector(tune_gc)
 
     async def aclose(self) -> None:
         """Close connections and the journal; give the collector's thresholds back."""
         await self.outside.aclose()
         await self.journal.aclose()
-        if self._thresholds is not None:
-            gc.set_threshold(*self._thresholds)
-            gc.unfreeze()
-            self._thresholds = None
+        self.collector.close()
 
     async def __aenter__(self) -> Runtime:
         self._token = set_current(self)
@@ -207,9 +200,9 @@ class OwnAddress:
         self._egress = egress
         self._allowed = frozenset({(parsed.host, parsed.port)})
 
-    async def fetch(self, request: HttpRequest) -> HttpReply:
+    def fetch(self, request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
         """The whole answer."""
-        reply: HttpReply = await self._egress.fetch(request, self._allowed)
+        reply: Coroutine[Any, Any, HttpReply] = self._egress.fetch(request, self._allowed)
         return reply
 
     def stream(self, request: HttpRequest) -> Any:

@@ -336,6 +336,8 @@ def test_a_closed_pipe_ends_quietly(tree: Path) -> None:
 
 def test_ctrl_c_ends_without_a_traceback(tree: Path) -> None:
     """SIGINT in the middle of the survey: exit 130, and nothing of Python's inside on the screen."""
+    for number in range(3_000):  # long enough that the signal cannot come after the end
+        (tree / f"src/m{number}.py").write_text(f"def f{number}():\n    return {number}\n", encoding="utf-8")
     with started(tree) as process:
         assert process.stdout is not None
         while "Think" not in process.stdout.readline():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from remit.agents import loop
+from remit.agents.turns import Turns
 from remit.core.effects import Done, Failed, Outcome, Refused, Waiting
 from remit.core.events import Reflected
 from remit.core.labels import SYSTEM, Label, join
@@ -41,14 +42,15 @@ class Ended(Struct):
 class Session:
     """One run under way. `messages` is always the history so far, also when the run is cancelled."""
 
-    __slots__ = ("clock", "gate", "max_parallel", "messages", "model", "partial", "scope")
+    __slots__ = ("clock", "gate", "max_parallel", "messages", "model", "partial", "scope", "turns")
 
-    def __init__(self, gate: Gate, scope: Scope, model: Model, clock: Clock, max_parallel: int) -> None:
+    def __init__(self, gate: Gate, scope: Scope, model: Model, clock: Clock, max_parallel: int, turns: Turns) -> None:
         self.gate = gate
         self.scope = scope
         self.model = model
         self.clock = clock
         self.max_parallel = max_parallel
+        self.turns = turns
         self.messages: tuple[Message, ...] = ()
         self.partial = ""
         """the last text that the model said"""
@@ -68,6 +70,8 @@ class Session:
                 self.partial = outcome.value.text or self.partial
                 state, command, reflection = loop.step(state, loop.Replied(outcome.value))
             elif type(command) is loop.CallTools:
+                if self.turns.busy:  # whoever asked before this reply came is served before it
+                    await self.turns.take()
                 results, waiting = await self._call_tools(command)
                 if waiting:
                     return Ended("waiting", self.partial or None, None, waiting)

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 
 from remit.agents.agent import Agent
+from remit.agents.collector import Collector
 from remit.agents.driver import Ended, Session, cut_short
 from remit.agents.prepare import Prepared, agent_of, collect_tools
 from remit.agents.run import Run
+from remit.agents.turns import Turns
 from remit.core.budget import Budget
 from remit.core.effects import Done, Failed, Refused
 from remit.core.events import CancelRequested, RunDone, RunStarted
@@ -88,6 +90,7 @@ class Runner:
     clock: Clock
     journal: Journal
     gate: Gate
+    collector: Collector
     outside: Outside
     ceiling: Remit
     workspace: str
@@ -96,6 +99,7 @@ class Runner:
     def __init__(self) -> None:
         self._active: dict[str, asyncio.Task[Any]] = {}
         self._cancelled: dict[str, CancelRequested] = {}
+        self._turns: Turns | None = None
 
     async def run(  # noqa: PLR0913  # public: every option is a keyword with a default
         self,
@@ -119,6 +123,7 @@ class Runner:
             priority: critical | high | normal | low, where a rate limit makes calls wait.
             deltas: whether the listener wants the pieces of a reply too (then replies are streamed).
         """
+        await self._my_turns().take()
         prepared = self._prepare(agent)
         folder = self._folder(workspace)
         messages = as_messages(task)
@@ -235,8 +240,9 @@ class Runner:
     # --- one run ---------------------------------------------------------------------------------
 
     async def _drive(self, prepared: Prepared, agent: Agent, scope: Scope, messages: tuple[Message, ...]) -> Run:
-        session = Session(self.gate, scope, prepared.model, self.clock, agent.max_parallel)
+        session = Session(self.gate, scope, prepared.model, self.clock, agent.max_parallel, self._my_turns())
         self._active[scope.run_id] = asyncio.current_task()  # type: ignore[assignment]  # we are in a task
+        self.collector.watch(len(self._active))
         seconds = scope.ledger.budget.seconds
         try:
             if seconds is None:
@@ -258,6 +264,7 @@ class Runner:
             ended = Ended("failed", session.partial or None, e)
         finally:
             self._active.pop(scope.run_id, None)
+            self.collector.watch(len(self._active))
         call = current_call.get()
         if call is not None:  # what a child learned, the tool that started it may tell
             call.label = join(call.label, scope.label)
@@ -351,6 +358,12 @@ class Runner:
         if given is None:
             raise Invalid("model_unknown", "the agent has no model")
         return self.outside.model(given)
+
+    def _my_turns(self) -> Turns:
+        loop = asyncio.get_running_loop()
+        if self._turns is None or self._turns.loop is not loop:
+            self._turns = Turns(loop)
+        return self._turns
 
     def _folder(self, workspace: str) -> str:
         return os.path.abspath(workspace) if workspace else self.workspace

@@ -17,6 +17,7 @@ from remit.adapters.http.asyncio_connection import Connection
 from remit.adapters.http.exchange import deadline_exceeded, network_failed
 from remit.core.urls import canonical_address
 from remit.errors import Denied
+from remit.ports.deadline import Deadline
 
 Key = tuple[str, int, str]  # address, port, host that TLS proves ("" = no TLS)
 
@@ -144,7 +145,7 @@ class Pool:
     async def _connect(self, connection: Connection, connect_s: float, tls: ssl.SSLContext | None) -> None:
         address, port, host = connection.key
         try:
-            async with asyncio.timeout(connect_s):
+            with Deadline(connect_s):
                 await self.loop.create_connection(
                     partial(_same, connection), address, port, ssl=tls, server_hostname=host if tls else None
                 )
