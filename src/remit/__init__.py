@@ -4,6 +4,7 @@ Floors, lowest first (a room imports only lower ones; README.md in each room say
 
     0  errors  core            values; no I/O
     1  config  ports  wire     what others implement; sans-I/O codecs
+    1  code                    code intelligence: diff, apply, merge; usable without gate and journal
     2  journal  guard          the event log; what the gate consults
     3  gate  adapters          the one door; the outside (only runtime imports adapters)
     4  models                  what is true of every provider
@@ -96,7 +97,14 @@ _PUBLIC = {
 __all__ = [*_PUBLIC]  # `from remit import *` asks for each name, which loads it
 
 
+_ROOMS = ("code", "testing")  # public rooms, as remit.code.diff
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        from importlib import import_module
+
+        return import_module(f"remit.{name}")
     module = _PUBLIC.get(name)
     if module is None:
         raise AttributeError(f"module 'remit' has no attribute {name!r}")

@@ -27,6 +27,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "grant_invalid": ("Invalid", "Write a grant as verb:pattern, for example fs.read:src/**"),
     "message_invalid": ("Invalid", "Build messages from remit's parts: Text, ToolCall, ToolResult, ..."),
     "model_unknown": ("Invalid", "Name a model as provider:model, for example openai:gpt-4o-mini"),
+    "patch_invalid": ("Invalid", "Send a unified diff, search/replace blocks or a patch envelope."),
     "output_invalid": ("Invalid", "The model never gave an answer of the asked type; simplify the type."),
     "run_unknown": ("Invalid", "List the runs with: remit runs"),
     "item_unknown": ("Invalid", "List what waits with: remit inbox"),
@@ -78,6 +79,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     # Conflict
     "approval_used": ("Conflict", "An approval counts once; ask again."),
     "chain_broken": ("Conflict", "The journal was altered; keep the file and restore a backup."),
+    "patch_conflict": ("Conflict", "Read the file again and make the patch for what it holds now."),
     "nondeterminism": ("Conflict", "The code changed between crash and resume; resume with the old code."),
     "run_active": ("Conflict", "The run is active elsewhere, or it has ended."),
     "stale_epoch": ("Conflict", "Another process has taken this run over; this one stops."),

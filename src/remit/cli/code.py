@@ -1,0 +1,41 @@
+"""Work on source code without a model: compare, patch and merge files.
+
+    remit code diff OLD NEW                 a unified diff, as git writes it
+    remit code apply PATCH [DIR]            any form that models write; all files or none
+    remit code merge BASE OURS THEIRS       three-way, with conflict markers
+
+PATCH may be - for standard input. Nothing is written before everything fits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def add(parser: Any) -> None:
+    """The flags."""
+    actions = parser.add_subparsers(dest="action", metavar="diff|apply|merge", required=True)
+    diff = actions.add_parser("diff", help="compare two files", allow_abbrev=False)
+    diff.add_argument("old", metavar="OLD")
+    diff.add_argument("new", metavar="NEW")
+    diff.add_argument("--path", metavar="PATH", default="", help="the path that the diff names (default: NEW)")
+    diff.add_argument("--context", metavar="N", type=int, default=3, help="equal lines around a change (default: 3)")
+    apply = actions.add_parser("apply", help="apply a patch to the files of a folder", allow_abbrev=False)
+    apply.add_argument("patch", metavar="PATCH", help="a file, or - for standard input")
+    apply.add_argument("dir", metavar="DIR", nargs="?", default=".", help="where its paths begin (default: here)")
+    apply.add_argument("--check", action="store_true", help="only say what it would do")
+    apply.add_argument("--reverse", action="store_true", help="take it back")
+    apply.add_argument("--json", action="store_true", help="one result line on stdout")
+    merge = actions.add_parser("merge", help="join two changes of one file", allow_abbrev=False)
+    merge.add_argument("base", metavar="BASE")
+    merge.add_argument("ours", metavar="OURS")
+    merge.add_argument("theirs", metavar="THEIRS")
+    merge.add_argument("--out", metavar="FILE", default="", help="write there instead of printing")
+
+
+def run(args: Any) -> int:
+    """Compare, apply or merge."""
+    from remit.cli import _code_patch
+
+    actions = {"diff": _code_patch.show_diff, "apply": _code_patch.apply_patch, "merge": _code_patch.show_merge}
+    return actions[args.action](args)
