@@ -16,7 +16,8 @@ from typing import Final
 from msgspec import Struct
 
 from remit.code.patches.lines import split
-from remit.code.patches.myers import Edit, edits
+from remit.code.patches.myers import edits
+from remit.code.patches.sliding import Edit
 
 MARKER: Final = 7  # characters of a conflict marker
 _NEAR: Final = 3  # equal lines between two conflicts that are not worth keeping them apart

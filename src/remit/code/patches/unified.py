@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from remit.code.patches.lines import split
-from remit.code.patches.myers import Edit, edits
+from remit.code.patches.myers import edits
+from remit.code.patches.sliding import Edit
 from remit.code.patches.values import ADD, KEEP, REMOVE, FileChange, Hunk
 
 NO_NEWLINE: Final = "\\ No newline at end of file\n"
