@@ -20,13 +20,13 @@ def show_diff(args: Any) -> int:
     if args.context < 0:
         raise Invalid("usage_invalid", "--context is a number of lines, 0 or more")
     path = args.path or args.new
-    _raw(diff(_text(args.old), _text(args.new), path=path.lstrip("/"), context=args.context))
+    _raw(diff(read_text(args.old), read_text(args.new), path=path.lstrip("/"), context=args.context))
     return 0
 
 
 def show_merge(args: Any) -> int:
     """Print or write the merged text; conflicts end with the exit code of a conflict."""
-    made = merge(_text(args.base), _text(args.ours), _text(args.theirs), labels=(args.ours, args.theirs))
+    made = merge(read_text(args.base), read_text(args.ours), read_text(args.theirs), labels=(args.ours, args.theirs))
     if args.out:
         Path(args.out).write_bytes(made.text.encode("utf-8", "surrogateescape"))
     else:
@@ -118,5 +118,6 @@ def _bytes(path: str) -> bytes:
         raise Invalid("usage_invalid", f"cannot read {path}: {error.strerror}") from None
 
 
-def _text(path: str) -> str:
+def read_text(path: str) -> str:
+    """A file as text; bytes that are not UTF-8 become surrogate escapes; raises usage_invalid, value_invalid."""
     return _bytes(path).decode("utf-8", "surrogateescape")

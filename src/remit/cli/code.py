@@ -3,6 +3,7 @@
     remit code diff OLD NEW                 a unified diff, as git writes it
     remit code apply PATCH [DIR]            any form that models write; all files or none
     remit code merge BASE OURS THEIRS       three-way, with conflict markers
+    remit code oracle --runner R ...        what a finished test run says
 
 PATCH may be - for standard input. Nothing is written before everything fits.
 """
@@ -14,7 +15,7 @@ from typing import Any
 
 def add(parser: Any) -> None:
     """The flags."""
-    actions = parser.add_subparsers(dest="action", metavar="diff|apply|merge", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="diff|apply|merge|oracle", required=True)
     diff = actions.add_parser("diff", help="compare two files", allow_abbrev=False)
     diff.add_argument("old", metavar="OLD")
     diff.add_argument("new", metavar="NEW")
@@ -31,10 +32,21 @@ def add(parser: Any) -> None:
     merge.add_argument("ours", metavar="OURS")
     merge.add_argument("theirs", metavar="THEIRS")
     merge.add_argument("--out", metavar="FILE", default="", help="write there instead of printing")
+    oracle = actions.add_parser("oracle", help="read the output of a test run", allow_abbrev=False)
+    oracle.add_argument("--runner", metavar="R", required=True, help="pytest, jest, vitest, node, go or cargo")
+    oracle.add_argument("--stdout", metavar="FILE", required=True, help="what it printed")
+    oracle.add_argument("--stderr", metavar="FILE", default="", help="what it printed to standard error")
+    oracle.add_argument("--exit-code", metavar="N", type=int, required=True)
+    oracle.add_argument("--report", metavar="FILE", default="", help="JUnit XML (pytest) or JSON (jest, vitest)")
+    oracle.add_argument("--json", action="store_true", help="one object on stdout")
 
 
 def run(args: Any) -> int:
     """Compare, apply or merge."""
+    if args.action == "oracle":
+        from remit.cli import _code_oracle
+
+        return _code_oracle.show(args)
     from remit.cli import _code_patch
 
     actions = {"diff": _code_patch.show_diff, "apply": _code_patch.apply_patch, "merge": _code_patch.show_merge}

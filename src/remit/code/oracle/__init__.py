@@ -1,0 +1,1 @@
+"""TestOracle: what a test run says, whichever runner wrote it."""
