@@ -32,7 +32,7 @@ _RULES: Final = tuple(
         ("fixture", r"^fixture '[^']*' not found|ScopeMismatch"),
         ("type_error", r"^(?:Uncaught )?TypeError\b|interface conversion"),
         ("assertion", r"^(?:\w+\.)*(?:AssertionError|AssertError|ComparisonFailure|ERR_ASSERTION|Failed)\b|^assert\b"
-                      r"|^expect\(|assertion (?:`|failed|failure)|^JestAssertionError"
+                      r"|^expect(?:\.\w+)?\(|assertion (?:`|failed|failure)|^JestAssertionError"
                       r"|expected .* to (?:be|equal|have|match|contain)"),
         ("panic", r"^panic\b|panicked at|called `(?:Option|Result)::unwrap|index out of bounds|attempt to "),
     )

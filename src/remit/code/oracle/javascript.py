@@ -21,6 +21,7 @@ _NAMED: Final = re.compile(
 )
 _HOOK: Final = re.compile(r"\b(?:beforeAll|beforeEach|afterAll|afterEach|before|after)\s*\(")
 _TEST: Final = re.compile(r"\b(?:test|it)\b[\w.]*\s*(?:\(|`)")
+_EMPTY: Final = ("", "\u25cf Test suite failed to run")
 _FRAME_LINE: Final = re.compile(r"^\s*(?P<mark>>)?\s*(?P<line>\d+) ?\|(?P<code>.*)$")
 _POINTER: Final = re.compile(r"^\s*\|\s*\^")
 _SYNTAX: Final = re.compile(r"(?P<file>[^\s:'\"()\[]+\.[cm]?[jt]sx?):? ?.*?\((?P<line>\d+):\d+\)")
@@ -36,7 +37,7 @@ def describe(found: Found, body: list[str], root: str) -> None:
             file = own_path(at["file"], root)
             if file is not None and found.file is None:
                 found.file, found.line = file, int(at["line"])
-        elif not _FRAME_LINE.match(line) and not _POINTER.match(line) and line.strip():
+        elif not _FRAME_LINE.match(line) and not _POINTER.match(line) and line.strip() not in _EMPTY:
             words.append(line.strip())
     text = "\n".join(words[:40])
     if found.file is None:
@@ -46,7 +47,9 @@ def describe(found: Found, body: list[str], root: str) -> None:
             found.file, found.line = file, int(place["line"])
     first = _NAMED.match(words[0]) if words else None
     found.message = text
-    if first is not None and first["type"] != "Error":
+    if first is not None and first["type"] == "Error":
+        found.message = text.removeprefix("Error: ")
+    elif first is not None:
         found.exception, found.message = first["type"], text[len(first["type"]) :].lstrip(": ")
     if not found.kind and _thrown_in_hook(body) and not _asserts(text):
         found.kind = "fixture"
@@ -60,10 +63,15 @@ def _thrown_in_hook(body: list[str]) -> bool:
     """Whether the marked line of the code frame stands in a hook rather than in a test."""
     before: list[str] = []
     marked = next((i for i, line in enumerate(body) if _POINTER.match(line)), None)
-    for line in body[: marked if marked is not None else 0]:
+    if marked is None:
+        return False
+    column = body[marked].index("^") - body[marked].index("|")
+    for line in body[:marked]:
         frame = _FRAME_LINE.match(line)
         if frame is not None:
             before.append(frame["code"])
+    if before:
+        before[-1] = before[-1][: max(column - 1, 0)]  # what stands behind the mark decides nothing
     for code in reversed(before):
         if _TEST.search(code):
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ _FILE: Final = re.compile(r"^(?:PASS|FAIL) (?:\S+ )?(?P<file>\S+\.[cm]?[jt]sx?)(
 _TITLE: Final = re.compile(r"^  ● (?P<title>.+)$")
 _SUITE: Final = "Test suite failed to run"
 _REPEATED: Final = "Summary of all failing tests"
+_AFTER: Final = ("Test Suites:", _REPEATED, " \u203a ", "Snapshot Summary")  # what follows the last failure of a file
 _TESTS: Final = re.compile(r"^Tests: +(?P<said>.+)$")
 _RETRY: Final = re.compile(r"^ ?LOGGING RETRY ERRORS +(?P<title>.+)$")
 
@@ -21,7 +23,7 @@ def parse(stdout: list[str], stderr: list[str], exit_code: int, report: str) -> 
     """What a jest run says."""
     lines = [*stderr, "", *stdout]
     data = report_of(report)
-    root = _root(data)
+    root = _root(data, lines)
     found, retried = _failures(lines, root)
     counts = _counts(lines, found)
     if data:
@@ -39,15 +41,17 @@ def parse(stdout: list[str], stderr: list[str], exit_code: int, report: str) -> 
     return Parsed(counts, found + retried, none and not found)
 
 
-def _root(data: dict[str, Any]) -> str:
-    """The project's folder, from the absolute names of a report."""
+def _root(data: dict[str, Any], lines: list[str]) -> str:
+    """The project's folder: what stands before the relative names of the text in the absolute ones."""
     results = data.get("testResults")
-    first = results[0].get("name", "") if isinstance(results, list) and results and isinstance(results[0], dict) else ""
-    return (
-        first.rpartition("/")[0]
-        if isinstance(first, str) and "/tests/" not in first and "/__tests__/" not in first
-        else ""
-    )
+    names = [str(each.get("name", "")) for each in results or () if isinstance(each, dict)]
+    names += re.findall(r"(/[^\s:'\"()]+\.[cm]?[jt]sx?)", "\n".join(lines[:5_000]))
+    for file in {m["file"].removeprefix("./") for line in lines if (m := _FILE.match(line))}:
+        found = next((name for name in names if name.endswith("/" + file)), "")
+        if found:
+            return found[: -len(file) - 1]
+    folders = [re.sub(r"/(?:tests?|__tests__)(?:/.*)?$", "", name.rpartition("/")[0]) for name in names if "/" in name]
+    return os.path.commonpath(folders) if folders and results else ""
 
 
 def _failures(lines: list[str], root: str) -> tuple[list[Found], list[Found]]:
@@ -84,12 +88,7 @@ def _end(lines: list[str], at: int) -> int:
     """Where the block of a failure ends."""
     while at < len(lines):
         line = lines[at]
-        if (
-            _TITLE.match(line)
-            or _FILE.match(line)
-            or line.startswith(("Test Suites:", _REPEATED))
-            or _RETRY.match(line)
-        ):
+        if _TITLE.match(line) or _FILE.match(line) or _RETRY.match(line) or line.startswith(_AFTER):
             break
         at += 1
     return at
@@ -102,9 +101,9 @@ def _described(found: Found, body: list[str], root: str) -> Found:
 
 def _suite(file: str, body: list[str], root: str) -> Found:
     found = _described(Found(file), body, root)
-    if found.kind == "fixture":
-        found.kind = ""
     missing = "Cannot find module" in found.message
+    if "must contain at least one test" in found.message:
+        found.kind = "no_tests"
     if "SyntaxError" in found.message or "unexpected token" in found.message.lower():
         found.kind = "compile_error"
     elif missing:

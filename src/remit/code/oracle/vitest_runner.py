@@ -68,8 +68,6 @@ def _failures(lines: list[str], root: str) -> tuple[list[Found], list[Found]]:
             end += 1
         for one in waiting:
             describe(one, lines[at:end], root)
-            if one in suites and one.kind == "fixture":
-                one.kind = ""
         waiting = []
         at = end
     return suites, tests
