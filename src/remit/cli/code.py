@@ -4,6 +4,7 @@
     remit code apply PATCH [DIR]            any form that models write; all files or none
     remit code merge BASE OURS THEIRS       three-way, with conflict markers
     remit code oracle --runner R ...        what a finished test run says
+    remit code plan "TASK" [DIR]            ordered steps over the files that the task is about
 
 PATCH may be - for standard input. Nothing is written before everything fits.
 """
@@ -15,7 +16,7 @@ from typing import Any
 
 def add(parser: Any) -> None:
     """The flags."""
-    actions = parser.add_subparsers(dest="action", metavar="diff|apply|merge|oracle", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="diff|apply|merge|oracle|plan", required=True)
     diff = actions.add_parser("diff", help="compare two files", allow_abbrev=False)
     diff.add_argument("old", metavar="OLD")
     diff.add_argument("new", metavar="NEW")
@@ -39,10 +40,19 @@ def add(parser: Any) -> None:
     oracle.add_argument("--exit-code", metavar="N", type=int, required=True)
     oracle.add_argument("--report", metavar="FILE", default="", help="JUnit XML (pytest) or JSON (jest, vitest)")
     oracle.add_argument("--json", action="store_true", help="one object on stdout")
+    plan = actions.add_parser("plan", help="a task as ordered steps", allow_abbrev=False)
+    plan.add_argument("task", metavar="TASK")
+    plan.add_argument("dir", metavar="DIR", nargs="?", default=".", help="the source tree (default: here)")
+    plan.add_argument("--check", metavar="FILE", default="", help="check and complete a plan that FILE holds as JSON")
+    plan.add_argument("--json", action="store_true", help="the plan as one object")
 
 
 def run(args: Any) -> int:
     """Compare, apply or merge."""
+    if args.action == "plan":
+        from remit.cli import _code_plan
+
+        return _code_plan.show(args)
     if args.action == "oracle":
         from remit.cli import _code_oracle
 

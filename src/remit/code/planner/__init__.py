@@ -1,0 +1,1 @@
+"""CodePlanner: a task as ordered, checked steps over files."""
