@@ -12,7 +12,7 @@ from remit.cli import main
 from remit.code.planner.drafting import completed, draft
 from remit.code.planner.judging import kind_of, prompt
 from remit.code.planner.ordering import waves
-from remit.code.planner.values import Plan, Step, Testing, decode
+from remit.code.planner.values import Plan, Step, Verification, decode
 from remit.errors import Invalid
 
 
@@ -69,7 +69,7 @@ def test_risk_tests_and_rollback() -> None:
         Plan("t", "security_fix", (Step(1, "auth/login.py", "delete", "x"), step(2, "b.py", 1, breaks_api=True)))
     )
     assert (plan.risk, len(plan.reasons), len(plan.mitigations)) == ("high", 3, 3)
-    assert plan.tests == Testing(("security", "unit", "integration"))
+    assert plan.tests == Verification(("security", "unit", "integration"))
     assert plan.rollback == (
         "step 2: restore b.py from the last commit",
         "step 1: restore auth/login.py from the last commit",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from remit.code.planner.values import Kind, Plan, Risk, Step, Testing
+from remit.code.planner.values import Kind, Plan, Risk, Step, Verification
 
 _SENSITIVE: Final = re.compile(r"(?i)auth|secur|crypt|passw|secret|token|permission|login|session|acl\b")
 _MANY: Final = 5  # files or dependencies above which the risk is medium
@@ -70,11 +70,11 @@ def risk_of(steps: Sequence[Step]) -> tuple[Risk, tuple[str, ...], tuple[str, ..
     return risk, tuple(high + medium), tuple(mitigations)
 
 
-def tests_for(kind: str, steps: Sequence[Step]) -> Testing:
+def tests_for(kind: str, steps: Sequence[Step]) -> Verification:
     """Unit tests always; integration for more than one source file; security for security tasks."""
     sources = {file for step in steps for file in step.writes if not is_test(file)}
     kinds = ["security"] if kind == "security_fix" else []
-    return Testing((*kinds, "unit", *(["integration"] if len(sources) > 1 else [])))
+    return Verification((*kinds, "unit", *(["integration"] if len(sources) > 1 else [])))
 
 
 def rollback_of(steps: Sequence[Step]) -> tuple[str, ...]:

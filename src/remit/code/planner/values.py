@@ -43,7 +43,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
         return (self.file, self.target) if self.target else (self.file,)
 
 
-class Testing(Struct, frozen=True, forbid_unknown_fields=True):
+class Verification(Struct, frozen=True, forbid_unknown_fields=True):
     """What is tested."""
 
     kinds: tuple[str, ...]
@@ -63,7 +63,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
     reasons: tuple[str, ...] = ()
     """why the risk is not low"""
     mitigations: tuple[str, ...] = ()
-    tests: Testing | None = None
+    tests: Verification | None = None
     rollback: tuple[str, ...] = ()
     """what takes the steps back, last step first"""
 
