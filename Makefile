@@ -4,12 +4,15 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 DIR   ?= .
 ARGS  ?=
+SUITE ?= banking
+LABELS ?=
+GATE  ?= on
 # The first interpreter that is new enough; looked for only when the environment is made.
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench lock clean
+.PHONY: help demo test lint types bench agentdojo lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +34,10 @@ types: $(VENV)/dev.stamp  ## mypy --strict
 bench: $(VENV)/run.stamp  ## counts and ratios against a hand-written loop and the peers, in one run
 	@$(BIN)/python bench/install_peers.py || echo "some peers are missing; their rows say so" >&2
 	@$(BIN)/python bench/run.py $(ARGS)
+
+agentdojo: $(VENV)/run.stamp  ## prompt injection against the flow rule: SUITE=banking LABELS=file GATE=on, one JSON line
+	@$(BIN)/python bench/agentdojo/install.py
+	@bench/.venvs/agentdojo/bin/python bench/agentdojo/run.py --suite $(SUITE) --gate $(GATE) $(if $(LABELS),--labels "$(LABELS)") $(ARGS)
 
 lock:  ## remake requirements/*.txt from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 1; }

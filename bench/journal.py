@@ -1,7 +1,8 @@
 """What the journal costs: group commit against a bare executemany, single-writer latency, append in memory.
 
-    python bench/journal.py [EVENTS] [WRITERS]
+    python bench/journal.py [EVENTS] [WRITERS] [--encrypted]
 
+With --encrypted the floor and all files are encrypted with a raw key, as [encryption] mode = "encrypted" does it.
 Counts (events, commits = fsyncs of the log) are exact; rates are ratios within this run.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import statistics
 import sys
@@ -20,11 +22,13 @@ from pathlib import Path
 import apsw
 
 from remit.core.events import EffectIntent, RunStarted
+from remit.journal.encrypted import PLAIN, AtRest
 from remit.journal.memory import MemoryJournal
 from remit.journal.schema import MAX_ROWS, connect, prepare
 from remit.journal.sqlite import SqliteJournal
 from remit.ports.journal import Entry
 
+AT_REST = AtRest((secrets.token_bytes(32),)) if "--encrypted" in sys.argv else PLAIN
 EVENT = EffectIntent("turn/1/call/0", "tool", "read_file", "ab" * 32, "pure", {"path": "src/remit/core/events.py"})
 
 
@@ -54,13 +58,16 @@ def memory_entries(count: int, runs: int) -> list[Entry]:
 def floor(folder: Path, entries: list[Entry]) -> float:
     """Events a second of a bare executemany of the same rows in transactions of MAX_ROWS (FULL, WAL)."""
     path = str(folder / "floor.db")
-    connection = connect(path, 1000)
+    connection = connect(path, 1000, key=AT_REST.keys[0] if AT_REST.keys else None)
     prepare(connection, path, 1000)
     rows = [(e.run_id, e.seq, e.epoch, e.at_ms, e.body, None, e.hash) for e in entries]
     begun = time.perf_counter()
     for at in range(0, len(rows), MAX_ROWS):
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows[at : at + MAX_ROWS])
+        connection.executemany(
+            "INSERT INTO events (run_id, seq, epoch, at_ms, body, blob, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows[at : at + MAX_ROWS],
+        )
         connection.execute("COMMIT")
     rate = len(rows) / (time.perf_counter() - begun)
     connection.close()
@@ -69,7 +76,7 @@ def floor(folder: Path, entries: list[Entry]) -> float:
 
 async def concurrent(folder: Path, events: int, writers: int) -> tuple[float, int, int]:
     """(events a second, events, commits) of `writers` tasks that append and flush in a loop."""
-    journal = SqliteJournal(folder / "journal.db", WallClock())
+    journal = SqliteJournal(folder / "journal.db", WallClock(), at_rest=AT_REST)
     logs = [journal.create(f"run_{number:06}", RunStarted("bench", "task")) for number in range(writers)]
     await asyncio.gather(*[log.flush() for log in logs])
     commits, written = journal.writer.commits, journal.writer.events
@@ -96,7 +103,7 @@ async def concurrent(folder: Path, events: int, writers: int) -> tuple[float, in
 
 async def single(folder: Path, events: int) -> list[float]:
     """Milliseconds of append + flush of one writer alone."""
-    journal = SqliteJournal(folder / "single.db", WallClock())
+    journal = SqliteJournal(folder / "single.db", WallClock(), at_rest=AT_REST)
     log = journal.create("run_1", RunStarted("bench", "task"))
     await log.flush()
     times = []
@@ -112,7 +119,7 @@ async def single(folder: Path, events: int) -> list[float]:
 
 async def beside_work(folder: Path, events: int) -> tuple[float, float]:
     """Microseconds an append takes in a loop that never rests, and events a second that the writer kept up with."""
-    journal = SqliteJournal(folder / "busy.db", WallClock())
+    journal = SqliteJournal(folder / "busy.db", WallClock(), at_rest=AT_REST)
     logs = [journal.create(f"run_{number:03}", RunStarted("bench", "task")) for number in range(100)]
     begun = time.perf_counter()
     for number in range(events):
@@ -139,11 +146,13 @@ async def memory(events: int) -> tuple[float, float]:
 
 def main() -> None:
     """Print the table."""
-    events = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    writers = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000
+    numbers = [int(text) for text in sys.argv[1:] if text != "--encrypted"]
+    events, writers = [*numbers, *(50_000, 1_000)[len(numbers) :]]
     folder = Path(tempfile.mkdtemp(prefix="remit-bench-"))
+    os.environ["REMIT_STATE_DIR"] = str(folder)  # the audit key of this measurement
     try:
-        print(f"SQLite {apsw.sqlite_lib_version()}, WAL, synchronous=FULL, {threading.active_count()} thread at start")
+        form = "encrypted" if AT_REST.keys else "plain"
+        print(f"SQLite {apsw.sqlite_lib_version()}, {form}, WAL, synchronous=FULL, {threading.active_count()} thread")
         bare = floor(folder, memory_entries(events, writers))
         rate, written, commits = asyncio.run(concurrent(folder, events, writers))
         print(f"floor (executemany, {MAX_ROWS} rows a transaction): {bare:,.0f} events/s")

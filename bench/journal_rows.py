@@ -13,11 +13,11 @@ from pathlib import Path
 from measure import SCENARIOS, Cell, Invalid, environment, timed
 
 WRITERS = 1000
-SYSTEMS = {"remit": "remit", "sqlite floor": "floor"}
+SYSTEMS = {"remit": "remit", "remit+encrypted": "encrypted", "remit+sealed": "sealed", "sqlite floor": "floor"}
 
 
 def fill(cells: dict[tuple[str, str], Cell], home: Path, quick: bool) -> None:
-    """Measure both, interleaved, and put the rounds into `cells`."""
+    """Measure all, interleaved, and put the rounds into `cells`."""
     rounds, events = (1, 20) if quick else (3, 50)
     for number in range(rounds):
         for name, argument in SYSTEMS.items():

@@ -37,9 +37,7 @@ def read_case(case: Path, label: dict[str, object], structured: bool) -> Report:
         (case / f"{name}.txt").read_text(encoding="utf-8", errors="surrogateescape") for name in ("stdout", "stderr")
     ]
     exit_code = int((case / "exit_code").read_text())
-    return read(
-        str(label["runner"]), *texts, exit_code, report_in(case) if structured else ""
-    )
+    return read(str(label["runner"]), *texts, exit_code, report_in(case) if structured else "")
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
 """Durable journal events a second: 1,000 writers, each waiting until its event is on disk before it writes the next.
 
-    journal_run.py remit|floor PATH WRITERS EVENTS
+    journal_run.py remit|encrypted|sealed|floor PATH WRITERS EVENTS
 
-`remit` is the journal as the runtime uses it: one run a writer, hash chain, group commit. `floor` is what SQLite itself
-gives: one thread, rows of the same size, 512 a transaction, no chain, no waiting tasks. Both use WAL and
-synchronous=FULL. The count is read back from the file, and the chain is verified, before the line is printed.
+`remit` is the journal as the runtime uses it: one run a writer, hash chain, group commit; `encrypted` the same in an
+encrypted file; `sealed` an encrypted file with the contents of each event sealed under its subject's key. `floor` is
+what SQLite itself gives: one thread, rows of the same size, 512 a transaction, no chain, no waiting tasks. All use WAL
+and synchronous=FULL. The count is read back from the file, and the chain is verified, before the line is printed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import tempfile
 import time
 from typing import Any
 
@@ -23,7 +25,24 @@ def _result(events: int, wall: float, cpu: float) -> dict[str, Any]:
     return {"runs": events, "events_per_s": events / wall, "cpu_us": cpu / events * 1e6, "wall": wall, "cpu": cpu}
 
 
-async def subject(path: str, writers: int, events: int) -> dict[str, Any]:
+def at_rest(what: str, folder: str) -> Any:
+    """How the file is protected: keys and seals of a ring beside it, made for this measurement."""
+    import os
+    import secrets
+
+    from remit.guard.keys import KeyRing
+    from remit.guard.keys_sources import LocalKey
+    from remit.guard.subjects import Subjects
+    from remit.journal.encrypted import PLAIN, AtRest
+
+    if what == "remit":
+        return PLAIN
+    kek = LocalKey(secrets.token_bytes(32))
+    ring = KeyRing(folder, os.path.join(folder, "anchor"), lambda _: kek)
+    return AtRest(ring.keys("journal"), Subjects(ring, folder, sealing=what == "sealed"))
+
+
+async def subject(path: str, writers: int, events: int, protection: Any) -> dict[str, Any]:
     """Measure remit's journal."""
     from remit.adapters.clock import SystemClock
     from remit.core.events import EffectIntent, RunStarted
@@ -31,7 +50,7 @@ async def subject(path: str, writers: int, events: int) -> dict[str, Any]:
     from remit.journal.open import open_journal
 
     clock = SystemClock()
-    journal = open_journal(f"sqlite:{path}", clock)
+    journal = open_journal(f"sqlite:{path}", clock, lambda: protection)
     ids = [new_id("run", clock.now_ms(), clock.random_bits(80)) for _ in range(writers)]
     logs = [journal.create(run_id, RunStarted(agent="bench", task="count")) for run_id in ids]
     await asyncio.gather(*[log.flush() for log in logs])
@@ -93,7 +112,8 @@ def main() -> None:
             from uvloop import run
         except ImportError:
             from asyncio import run
-        result = run(subject(path, writers, events))
+        with tempfile.TemporaryDirectory() as folder:
+            result = run(subject(path, writers, events, at_rest(what, folder)))
     print(json.dumps(result))
 
 

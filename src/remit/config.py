@@ -7,7 +7,7 @@ Invariants:
 - The project's file came with the project: until the user trusts exactly its bytes (`trust`), it can only
   narrow. Its grants are met with the others, its ceilings are minima, and a key that widens (model, base_url,
   api_key, journal, instructions) is refused with config_untrusted before anything runs.
-- A secret stands in no file: api_key is a reference, env:NAME or file:PATH, read when the model is made.
+- A secret stands in no file: api_key is a reference, secret:NAME (in the vault), env:NAME or file:PATH.
 - base_url and api_key of a file hold for the model that this file names, never for another one.
 
 Also here: the state folder (journals) and the config folder. REMIT_STATE_DIR and REMIT_CONFIG_DIR name them;
@@ -27,9 +27,20 @@ import msgspec
 from msgspec import Struct
 
 from remit.core.budget import Budget, Limit
-from remit.core.grants import parse_grant
+from remit.core.capabilities import authority_keys
+from remit.core.flags import explicit
+from remit.core.grants import parse_denial, parse_grant
 from remit.core.remit import UNSET, Remit
-from remit.core.sections import BudgetSection, ConfigFile, LimitTable
+from remit.core.sections import (
+    BudgetSection,
+    ConfigFile,
+    EncryptionSection,
+    GuardrailsSection,
+    LeakGuardSection,
+    LimitTable,
+    PolicySection,
+    SecondFactorSection,
+)
 from remit.errors import Invalid, RemitError
 
 FILE_NAME: Final = "remit.toml"
@@ -42,9 +53,19 @@ VARIABLES: Final[dict[str, str]] = {
     "REMIT_MAX_TURNS": "model.max_turns",
     "REMIT_BUDGET_USD": "budget.usd",
     "REMIT_JOURNAL": "journal.path",
+    "REMIT_ENCRYPTION": "encryption.mode",
 }
-WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.path", "run.instructions")
+GUARDRAIL_KEYS: Final = tuple(f"guardrails.{name}" for name in GuardrailsSection.__struct_fields__)
+WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.path", "journal.witness",
+                   "run.instructions", "encryption.mode", "encryption.key", "encryption.algorithm",
+                   "encryption.subject",
+                   "leak_guard.mode", "leak_guard.random", "leak_guard.sensitivity",
+                   "remit.enable", "policy.site", "policy.cedar", "roles",
+                   *GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts")  # fmt: skip
 """keys that an untrusted project file may not set"""
+KEY_VARIABLES: Final = ("REMIT_DATA_KEY", "ENCRYPTION_KEY")
+"""variables that hold the key-encryption key, the first before the second"""
+_SECRET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # as ports/secrets.NAME
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _RATE: Final = re.compile(r"(?P<calls>[1-9]\d{0,8})/(?P<number>\d{1,6}(?:\.\d{1,3})?)?(?P<unit>ms|s|m|h)")
 
@@ -99,11 +120,31 @@ class Settings(Struct, frozen=True):
         found: dict[str, Limit] = self["limits"]
         return found
 
+    @property
+    def encryption(self) -> EncryptionSection:
+        """How data is kept at rest."""
+        return EncryptionSection(**{f: self[f"encryption.{f}"] for f in EncryptionSection.__struct_fields__})
+
+    @property
+    def leak_guard(self) -> LeakGuardSection:
+        """How what leaves is looked at."""
+        return LeakGuardSection(**{f: self[f"leak_guard.{f}"] for f in LeakGuardSection.__struct_fields__})
+
+    @property
+    def guardrails(self) -> GuardrailsSection:
+        """Rules on text."""
+        return GuardrailsSection(**{key.partition(".")[2]: self[key] for key in GUARDRAIL_KEYS})
+
+    @property
+    def second_factor(self) -> SecondFactorSection:
+        """Which calls need a code."""
+        return SecondFactorSection(self["second_factor.tools"], self["second_factor.hosts"])
+
     def remit(self, model: str) -> Remit:
         """Grants and denials of a run of `model`; what an untrusted file grants is met with the rest."""
         allow = self["remit.allow"]
         granted: Remit = UNSET.allow(*allow) if allow else UNSET
-        given: Remit = granted.deny(*self["remit.deny"])
+        given: Remit = explicit(granted.deny(*self["remit.deny"]), self["remit.enable"])
         if self.narrowed is None:
             return given  # the agent's root adds what naming its model implies
         implied = [f"model:{model}"] if model else []
@@ -122,8 +163,10 @@ def load(workspace: str, flags: Mapping[str, Any] | None = None, env: Mapping[st
     """
     environment = os.environ if env is None else env
     given = {k: v for k, v in (flags or {}).items() if v is not None}
-    for text in (*given.get("remit.allow", ()), *given.get("remit.deny", ())):
+    for text in given.get("remit.allow", ()):
         parse_grant(text)
+    for text in given.get("remit.deny", ()):
+        parse_denial(text)
     levels = [Level("flag", given), Level("environment", _environment(environment))]
     user_path = config_folder() / FILE_NAME
     project_path = Path(workspace).absolute() / FILE_NAME
@@ -162,20 +205,35 @@ def flatten(file: ConfigFile, place: str) -> dict[str, Any]:
     """The set keys of a file, dotted, with grants, rates, paths and references checked; raises config_invalid."""
     found = {
         f"{section}.{key}": value
-        for section in ("model", "run", "remit", "budget", "journal")
+        for section in (
+            "model",
+            "run",
+            "remit",
+            "budget",
+            "journal",
+            "encryption",
+            "leak_guard",
+            "guardrails",
+            "second_factor",
+        )
         for key, value in msgspec.structs.asdict(getattr(file, section)).items()
         if value is not None
     }
-    for key in ("remit.allow", "remit.deny"):
+    for key, read in (("remit.allow", parse_grant), ("remit.deny", parse_denial)):
         for index, text in enumerate(found.get(key, ())):
             try:
-                parse_grant(text)
+                read(text)
             except RemitError as e:
                 raise Invalid("config_invalid", f"{place}: {key}[{index}]: {e.message}", hint=e.hint) from None
+    found |= authority_keys(file, found, place)
     if file.limits:
         found["limits"] = {pattern: _limit(pattern, rule, place) for pattern, rule in file.limits.items()}
     if "model.api_key" in found:
         check_reference(found["model.api_key"], place)
+    if "encryption.key" in found:
+        found["encryption.key"] = _key_reference(found["encryption.key"], place)
+    if found.get("journal.witness"):
+        found["journal.witness"] = os.path.join(os.path.dirname(place), os.path.expanduser(found["journal.witness"]))
     path = found.get("journal.path", "")
     if path and path != "memory:" and not path.startswith("sqlite:"):
         found["journal.path"] = os.path.join(os.path.dirname(place), os.path.expanduser(path))
@@ -189,18 +247,34 @@ def flatten(file: ConfigFile, place: str) -> dict[str, Any]:
 def check_reference(reference: str, place: str) -> None:
     """Refuse what is no secret reference, without repeating it: it may be the secret itself."""
     kind, _, name = reference.partition(":")
-    if kind == "secret":
-        raise Invalid("config_invalid", f"{place}: model.api_key: secret:NAME needs a vault; there is none yet",
-                      hint="Use env:NAME or file:PATH.")  # fmt: skip
-    if kind not in ("env", "file") or not name:
+    if kind == "secret" and not _SECRET_NAME.fullmatch(name):
+        raise Invalid("config_invalid", f"{place}: model.api_key: secret:NAME names no secret",
+                      hint="List the secrets with: remit vault list")  # fmt: skip
+    if kind == "env" and name in KEY_VARIABLES:
+        raise Invalid("config_invalid", f"{place}: model.api_key: {name} is the key of the data at rest",
+                      hint="Name the variable that holds the provider's key.")  # fmt: skip
+    if kind not in ("env", "file", "secret") or not name:
         raise Invalid("config_invalid", f"{place}: model.api_key is not a reference (its value is not shown)",
-                      hint="Keep the key out of the file: write env:NAME or file:PATH.")  # fmt: skip
+                      hint="Keep the key out of the file: write secret:NAME, env:NAME or file:PATH.")  # fmt: skip
+
+
+def _key_reference(reference: str, place: str) -> str:
+    """The reference with its path made whole; refuses what is none without repeating it: it may be the key itself."""
+    kind, _, name = reference.partition(":")
+    if kind not in ("env", "file", "keyring", "passphrase", "kms") or (kind in ("env", "file", "kms") and not name):
+        raise Invalid("config_invalid", f"{place}: encryption.key is not a reference (its value is not shown)",
+                      hint="Write env:NAME, file:PATH, keyring:SERVICE/USER, passphrase or kms:NAME.")  # fmt: skip
+    if kind == "file":
+        return f"file:{os.path.join(os.path.dirname(place), os.path.expanduser(name))}"
+    return reference
 
 
 def resolve_secret(reference: str, env: Mapping[str, str]) -> str:
-    """The value behind env:NAME or file:PATH; raises config_invalid when there is none."""
+    """The value behind env:NAME or file:PATH, the handle of secret:NAME; raises config_invalid when there is none."""
     check_reference(reference, "model.api_key")
     kind, _, name = reference.partition(":")
+    if kind == "secret":
+        return f"{{{{secret:{name}}}}}"  # the handle: the egress replaces it
     if kind == "env":
         value = env.get(name, "").strip()
     else:
@@ -313,7 +387,9 @@ def _narrow(values: dict[str, Setting], level: Level) -> None:
     for key, asked in level.values.items():
         present = values[key].value if key in values else None
         smaller = asked
-        if key in WIDENING or key in ("remit.allow", "remit.deny"):
+        if key == "policy":
+            values["policy.narrowed"] = Setting(asked, level.origin)
+        if key in WIDENING or key in ("remit.allow", "remit.deny", "policy"):
             continue
         if key == "limits":
             held: dict[str, Limit] = values[key].value
@@ -345,8 +421,13 @@ def _defaults() -> Iterator[tuple[str, Any]]:
         for key in ConfigFile.__struct_defaults__[ConfigFile.__struct_fields__.index(section)].__struct_fields__:
             name = f"{section}.{key}"
             yield name, {"model.max_turns": DEFAULT_MAX_TURNS, "run.instructions": ""}.get(name)
-    yield from (("remit.allow", ()), ("remit.deny", ()), ("limits", {}))
-    yield "journal.path", str(state_folder() / "journal.db")
+    yield from (("remit.allow", ()), ("remit.deny", ()), ("remit.enable", ()), ("limits", {}), ("roles", {}))
+    yield from (("policy", PolicySection()), ("policy.narrowed", None), ("policy.site", ""), ("policy.cedar", ""))
+    yield from (("journal.path", str(state_folder() / "journal.db")), ("journal.witness", ""))
+    yield from (("encryption.mode", "off"), ("encryption.key", ""), ("encryption.subject", ""))
+    yield "encryption.algorithm", "aes-256-gcm"
+    yield from ((key, None) for key in (*GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts"))
+    yield from (("leak_guard.mode", "redact"), ("leak_guard.random", True), ("leak_guard.sensitivity", 0.7))
 
 
 def _environment(env: Mapping[str, str]) -> dict[str, Any]:
@@ -359,6 +440,8 @@ def _environment(env: Mapping[str, str]) -> dict[str, Any]:
             found[key] = int(text) if key == "model.max_turns" else float(text) if key == "budget.usd" else text
         except ValueError:
             raise Invalid("config_invalid", f"{name}={text!r:.60} is not a number") from None
+    if found.get("encryption.mode", "off") not in ("off", "encrypted", "full"):
+        raise Invalid("config_invalid", "REMIT_ENCRYPTION is one of off, encrypted, full")
     if found.get("model.max_turns", 1) < 1 or not 0 <= found.get("budget.usd", 0) < float("inf"):
         raise Invalid("config_invalid", "REMIT_MAX_TURNS is at least 1, REMIT_BUDGET_USD at least 0")
     return found

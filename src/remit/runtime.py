@@ -15,26 +15,36 @@ from remit.agents.collector import Collector
 from remit.agents.runner import Runner
 from remit.core.budget import Limit
 from remit.core.remit import TOP, Remit
+from remit.core.sections import EncryptionSection, LeakGuardSection
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
 from remit.core.usage import Usage
 from remit.errors import Invalid, RemitError
-from remit.gate.budget import Pricing
 from remit.gate.door import Gate
 from remit.gate.rate import Rates
+from remit.guard.estop import EmergencyStop
 from remit.guard.handles import Handles, Lease
+from remit.guard.ledger import Pricing
+from remit.guard.policy_meter import Meter, Revocations
+from remit.guard.screen import Screening
 from remit.journal.open import open_journal
 from remit.models.handle import ModelHandle
 from remit.models.prices import price_nano, worst_case_nano
 from remit.ports.runtime import reset_current, set_current
 
 if TYPE_CHECKING:
+    from remit.guard.keys import KeyRing
+    from remit.guard.leaks import LeakGuard
+    from remit.guard.policy import Rulebook
+    from remit.guard.vault import Vault
+    from remit.journal.encrypted import AtRest
     from remit.ports.approver import Approver
     from remit.ports.clock import Clock
     from remit.ports.http import HttpReply, HttpRequest
     from remit.ports.journal import Journal
     from remit.ports.model import Model
 
+PLAIN: Final = EncryptionSection()
 MAX_CONNECTIONS: Final = 16_384  # to one address; a run holds one while it waits for a model
 
 
@@ -46,8 +56,12 @@ class Runtime(Runner):
         workspace: the folder that agents work in when a run names none; the current folder by default.
         approver: whoever can be asked now; without one, a run that needs a person stays waiting.
         limits: rates by `model:NAME` or `tool:NAME` pattern.
-        ceiling: a remit that no run passes (site policy); TOP by default.
+        ceiling: a remit that no run passes; TOP by default.
+        rulebook: permission mode, autonomy level, site policies (guard/policy.py); `rulebook_of(settings)` reads them.
         clock: time and randomness.
+        witness: a file that gets a signed checkpoint every 100 records or second; "" for none.
+        encryption: how the journal file is kept, and where the key-encryption key comes from; plain by default.
+        screening: guardrails, and what remote models are not shown; personal data is kept from them in any case.
         tune_gc: collect garbage less often while the runtime is open (the process's own thresholds come back on close).
     """
 
@@ -59,26 +73,66 @@ class Runtime(Runner):
         approver: Approver | None = None,
         limits: Mapping[str, Limit] | None = None,
         ceiling: Remit = TOP,
+        rulebook: Rulebook | None = None,
         clock: Clock | None = None,
+        witness: str = "",
+        encryption: EncryptionSection = PLAIN,
         tune_gc: bool = True,
+        screening: Screening | None = None,
     ) -> None:
         super().__init__()
         self.clock = clock or SystemClock()
-        self.journal = open_journal(journal, self.clock) if isinstance(journal, str) else journal
+        self.encryption = encryption
+        self._ring: KeyRing | None = None
+        at_rest = self._at_rest if encryption.mode in ("encrypted", "full") else None
+        self.journal = open_journal(journal, self.clock, at_rest, witness) if isinstance(journal, str) else journal
         self.workspace = os.path.abspath(workspace or os.getcwd())
-        self.ceiling = ceiling
-        self.outside: Adapters = Adapters()
+        self.rulebook = rulebook
+        self.ceiling = ceiling if rulebook is None else ceiling.meet(rulebook.ceiling())
+        self.revocations = Revocations()
+        self.root_meter = Meter(self.ceiling, revocations=self.revocations)
+        self.outside: Adapters = Adapters(lambda: self.ring, self.clock.now_ms)
         self.gate = Gate(
             clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=Pricing(_cost, _worst), approver=approver
         )
+        self.gate.mask = self.outside.mask_text
+        if screening is not None:
+            self.gate.screening = screening
+        if self.gate.screening.stop is None:
+            from remit.config import state_folder
+
+            self.gate.screening.stop = EmergencyStop(str(state_folder()), self.clock.monotonic)
         self._token: Any = None
         self.collector = Collector(tune_gc)
 
+    @property
+    def ring(self) -> KeyRing:
+        """The key ring, opened on first use; made when there is none."""
+        if self._ring is None:
+            from remit.guard.keys_open import open_ring
+
+            self._ring = open_ring(self.encryption, os.environ)
+        return self._ring
+
+    def _at_rest(self) -> AtRest:
+        from remit.config import state_folder
+        from remit.guard.keys_open import JOURNAL
+        from remit.guard.subjects import Subjects
+        from remit.journal.encrypted import AtRest
+
+        sealing, default = self.encryption.mode == "full", self.encryption.subject or ""
+        return AtRest(
+            self.ring.keys(JOURNAL), Subjects(self.ring, str(state_folder()), sealing=sealing, default=default)
+        )
+
     async def aclose(self) -> None:
-        """Close connections and the journal; give the collector's thresholds back."""
+        """Close connections and the journal; give the collector's thresholds back; forget the keys."""
         await self.outside.aclose()
         await self.journal.aclose()
         self.collector.close()
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
 
     async def __aenter__(self) -> Runtime:
         self._token = set_current(self)
@@ -92,10 +146,19 @@ class Runtime(Runner):
 class Adapters:
     """The outside of one runtime: models, tools, workspaces, the sandbox and the egress, each made on first use."""
 
-    def __init__(self) -> None:
+    def __init__(self, ring: Callable[[], KeyRing] | None = None, now_ms: Callable[[], int] | None = None) -> None:
+        self._ring = ring or _own_ring
+        self._now_ms = now_ms or SystemClock().now_ms
+        self._vault: Vault | None = None
+        self._vaultless: bool | None = None  # whether there was no vault when the first result came in
+        self._leaks: LeakGuard | None = None
+        self.leak_guard = LeakGuardSection()
+        """how what leaves is looked at; read when the first request is made"""
         self._egress: Any = None
         self._sandbox: Any = None
         self._workspaces: dict[str, Any] = {}
+        self._code_sandboxes: dict[str, Any] = {}
+        self._plugins: Any = None
         self._models: dict[tuple[str, str, str | None], Model] = {}
 
     def model(self, given: Any) -> Model:
@@ -129,8 +192,53 @@ class Adapters:
         """HTTP for one model: its own host and port may be private, because the user named it."""
         return OwnAddress(self.egress, url)
 
+    @property
+    def vault(self) -> Vault:
+        """The user's secrets; the file is read when one of them is first needed."""
+        if self._vault is None:
+            from remit.config import state_folder
+            from remit.guard.vault import Vault
+            from remit.guard.vault_file import VaultFile
+
+            self._vault = Vault(VaultFile(str(state_folder()), self._ring), self._now_ms)
+        return self._vault
+
+    def leaks(self) -> LeakGuard:
+        """What looks at everything that leaves."""
+        if self._leaks is None:
+            from remit.guard.leaks import LeakGuard
+
+            given = self.leak_guard
+            sensitivity = 0.7 if given.sensitivity is None else given.sensitivity
+            self._leaks = LeakGuard(self.vault.matcher, mode=given.mode or "redact", random=given.random is not False,
+                                    sensitivity=sensitivity)  # fmt: skip
+        return self._leaks
+
+    def mask_text(self, text: str) -> str:
+        """`text` that a tool brought in, without the vault's values; without a vault one attribute test."""
+        if self._vaultless is None:
+            from remit.config import state_folder
+            from remit.guard.vault_file import FILE_NAME
+
+            self._vaultless = not (state_folder() / FILE_NAME).exists()
+        if self._vaultless and (self._vault is None or not self._vault.live):
+            return text
+        return self.leaks().mask_text(text)
+
+    def broker(self, admit: Callable[..., Any], note: Callable[[str], None]) -> Any:
+        """An egress broker for one program; see adapters/http/broker.py."""
+        from remit.adapters.http.broker import Broker
+
+        return Broker(self.egress, admit, note)
+
     def tool(self, name: str) -> Tool:
-        """A built-in tool; raises tool_unknown."""
+        """A built-in tool, an installed plugin's, or a made one; raises tool_unknown."""
+        if name.startswith("made_"):
+            made: Tool = self.made_tools.tool(name)
+            return made
+        if name.startswith("wasm_"):
+            found: Tool = self.plugins.tool(name)
+            return found
         from remit.adapters import tools
 
         return tools.load(name)
@@ -170,23 +278,59 @@ class Adapters:
         return self._sandbox
 
     @property
+    def made_tools(self) -> Any:
+        """Tools that agents wrote; they run in T1 and T2 only."""
+        from remit.adapters.plugins.made import MadeTools
+        from remit.config import state_folder
+
+        return MadeTools(str(state_folder() / "made_tools"))
+
+    @property
+    def plugins(self) -> Any:
+        """Installed plugins, and what makes them."""
+        if self._plugins is None:
+            from remit.adapters.plugins.plugins import Plugins
+            from remit.adapters.sandboxes import component_build
+            from remit.config import state_folder
+
+            self._plugins = Plugins(str(state_folder() / "plugins"), lambda: self.code_sandbox("T2"), component_build)
+        return self._plugins
+
+    def build_interpreter(self) -> None:
+        """Make tier T2's Python interpreter and keep it; takes half a minute. Raises program_missing."""
+        from remit.adapters.sandboxes import component_build
+
+        self.code_sandbox("T2").keep_interpreter(component_build.build_interpreter())
+
+    def code_sandbox(self, tier: str) -> Any:
+        """Tier T1 or T2, made on first use; raises value_invalid for another one."""
+        if tier not in self._code_sandboxes:
+            self._code_sandboxes[tier] = _make_code_sandbox(tier)
+        return self._code_sandboxes[tier]
+
+    @property
     def egress(self) -> Any:
         """The only way out."""
         if self._egress is None:
             from remit.adapters.http.asyncio_http import AsyncioHttp
+            from remit.adapters.http.broker_secrets import SecretHttp
             from remit.adapters.http.egress import Egress
 
-            self._egress = Egress(AsyncioHttp(limit=_connections()))
+            self._egress = Egress(SecretHttp(AsyncioHttp(limit=_connections()), self.vault))
         return self._egress
 
-    def describe(self) -> dict[str, Any]:
-        """Every adapter's own description, for `remit doctor`."""
-        return {"sandbox": self.sandbox.describe()}
+    def describe(self, name: str = "sandbox") -> dict[str, Any]:
+        """An adapter's own description, for `remit doctor`: sandbox (T3), sandbox T1, sandbox T2."""
+        tier = name.removeprefix("sandbox").strip()
+        found: dict[str, Any] = (self.code_sandbox(tier) if tier else self.sandbox).describe()
+        return found
 
     async def aclose(self) -> None:
         """Close what was opened."""
         if self._egress is not None:
             await self._egress.aclose()
+        for sandbox in self._code_sandboxes.values():
+            await sandbox.aclose()
         for workspace in self._workspaces.values():
             workspace.close()
         self._workspaces.clear()
@@ -214,16 +358,37 @@ class OwnAddress:
         await self._egress.aclose()
 
 
-def default_runtime() -> Runtime:
-    """The runtime of whoever sets none: the journal in the user's state folder, nothing granted."""
-    if not _DEFAULT:
-        from remit.config import state_folder
+def _own_ring() -> KeyRing:
+    from remit.guard.keys_open import open_ring
 
-        _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}"))
+    return open_ring(PLAIN, os.environ)
+
+
+def default_runtime() -> Runtime:
+    """The runtime of whoever sets none: the journal in the user's state folder, encrypted as the user's file says."""
+    if not _DEFAULT:
+        from remit.config import config_folder, load, state_folder
+
+        settings = load(str(config_folder()))  # the user's own file; no project's
+        _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}", encryption=settings.encryption,
+                                witness=settings["journal.witness"]))  # fmt: skip
     return _DEFAULT[0]
 
 
 _DEFAULT: list[Runtime] = []
+
+
+def _make_code_sandbox(tier: str) -> Any:
+    if tier == "T1":
+        from remit.adapters.sandboxes.monty import Monty
+
+        return Monty()
+    if tier == "T2":
+        from remit.adapters.sandboxes.wasm import Wasm
+        from remit.config import state_folder
+
+        return Wasm(str(state_folder() / "sandbox"))
+    raise Invalid("value_invalid", f"{tier[:20]!r} is no tier for code; T1 or T2")
 
 
 def _connections() -> int:

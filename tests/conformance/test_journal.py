@@ -1,25 +1,42 @@
-"""Both journals keep the contract of the journal port."""
+"""Every journal keeps the contract of the journal port: in memory, in a file, encrypted, with sealed contents."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from remit.guard.keys import KeyRing
+from remit.guard.keys_sources import LocalKey
+from remit.guard.subjects import Subjects
+from remit.journal.encrypted import AtRest
 from remit.journal.open import open_journal
 from remit.ports.clock import Clock
 from remit.ports.conformance.journal import CHECKS
 from remit.ports.journal import Journal
 
+KEK = secrets.token_bytes(32)
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+
+def at_rest(kind: str, folder: Path) -> AtRest:
+    """The protection of a file of this kind."""
+    if kind == "sqlite":
+        return AtRest()
+    ring = KeyRing(f"{folder}/state", f"{folder}/config/anchor", lambda _: LocalKey(KEK))
+    return AtRest(ring.keys("journal"), Subjects(ring, f"{folder}/state", sealing=kind == "sealed"))
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "encrypted", "sealed"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_journal_conforms(check: Callable[[Any], None], kind: str, tmp_path: Path) -> None:
     """The check of the suite holds for this journal."""
 
     def make(clock: Clock) -> Journal:
-        return open_journal("memory:" if kind == "memory" else f"sqlite:{tmp_path}/state/journal.db", clock)
+        if kind == "memory":
+            return open_journal("memory:", clock)
+        return open_journal(f"sqlite:{tmp_path}/state/journal.db", clock, lambda: at_rest(kind, tmp_path))
 
     check(make)

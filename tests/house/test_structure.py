@@ -31,7 +31,7 @@ OWNERS = {
     "os.system": (),
     "os.popen": (),
     "os.execve": ("adapters/sandboxes/",),
-    "os.fork": (),
+    "os.fork": ("adapters/sandboxes/forwarder.py",),
 }
 FIRST_IMPORT = """
 import sys, json

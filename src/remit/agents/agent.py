@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.core.budget import UNLIMITED, Budget
 from remit.core.model import DEFAULT_SETTINGS, Settings, as_settings
@@ -11,6 +11,9 @@ from remit.core.remit import UNSET, Remit
 from remit.core.tools import Tool
 from remit.errors import Invalid
 from remit.ports.runtime import current
+
+if TYPE_CHECKING:
+    from remit.core.label_file import LabelFile
 
 
 class Agent:
@@ -28,11 +31,17 @@ class Agent:
         budget: ceilings of money, tokens, calls and seconds.
         max_turns: model turns at most; the last one forbids tools.
         max_parallel: tool calls of one turn that run at once.
+        labels: a label file (its path, bytes, or what `decode_labels` returned): what the fields and arguments of
+            the tools mean. Tools may bring their own with `@tool(labels=...)`; the file's word counts.
+        conceal: the model gets handles (`{{value:ID}}`) in place of untrusted fields, and `read_value` to have
+            one read for it under a schema; what it never reads cannot take it over.
     """
 
     __slots__ = (
         "budget",
+        "conceal",
         "instructions",
+        "labels",
         "max_parallel",
         "max_turns",
         "model",
@@ -57,6 +66,8 @@ class Agent:
         settings: Settings | Mapping[str, Any] = DEFAULT_SETTINGS,
         max_turns: int = 10,
         max_parallel: int = 4,
+        labels: Any = None,
+        conceal: bool = False,
     ) -> None:
         if not name:
             raise Invalid("value_invalid", "an agent needs a name")
@@ -72,6 +83,8 @@ class Agent:
         self.settings = as_settings(settings)
         self.max_turns = max_turns
         self.max_parallel = max_parallel
+        self.labels: LabelFile | None = _label_file(labels)
+        self.conceal = conceal
         self.prepared: Any = None
         """what a runtime keeps between runs of this agent"""
 
@@ -99,3 +112,15 @@ class Agent:
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r}, model={self.model!r})"
+
+
+def _label_file(given: Any) -> LabelFile | None:
+    if given is None:
+        return None
+    from pathlib import Path  # most agents have no labels
+
+    from remit.core.label_file import LabelFile, decode_labels
+
+    if isinstance(given, LabelFile):
+        return given
+    return decode_labels(given if isinstance(given, bytes) else Path(given).read_bytes())

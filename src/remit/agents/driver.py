@@ -57,6 +57,7 @@ class Session:
 
     async def drive(self, plan: loop.Plan, messages: tuple[Message, ...]) -> Ended:
         """From the task to the end, or to where the run waits."""
+        self._take_history(plan, messages)
         state, command, reflection = loop.begin(plan, messages)
         while True:
             self.messages = state.messages
@@ -80,6 +81,20 @@ class Session:
                 assert type(command) is loop.Finish
                 output = command.output if command.status == "ok" else command.output or self.partial or None
                 return Ended(command.status, output, command.error)
+
+    def _take_history(self, plan: loop.Plan, messages: tuple[Message, ...]) -> None:
+        """Labels that the task's messages bring; with labelled tools, the store that follows single values."""
+        scope = self.scope
+        for message in messages:
+            if message.label is not None:
+                scope.label = join(scope.label, message.label)
+            for part in message.parts:
+                if type(part) is ToolResult and part.label is not None:
+                    scope.label = join(scope.label, part.label)
+        if plan.labels is not None:
+            from remit.agents.quarantine import open_store  # only runs with labels need it
+
+            scope.values = open_store(plan, messages, scope.label)
 
     def _reflect(self, turn: int, reflection: loop.Reflection) -> None:
         if self.scope.recorded is None or self.scope.recorded.get(f"turn/{turn}/model") is None:

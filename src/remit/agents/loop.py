@@ -11,7 +11,7 @@ history it leaves is valid, because a call never stands without a result.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct, structs
@@ -20,6 +20,9 @@ from remit.core.messages import Message, Text, ToolCall, ToolResult
 from remit.core.model import DEFAULT_SETTINGS, ModelRequest, Reply, Settings, ToolSpec
 from remit.core.output import NO_OUTPUT, Output, OutputError
 from remit.errors import Exhausted, Invalid, RemitError
+
+if TYPE_CHECKING:
+    from remit.core.label_file import LabelFile
 
 DEFAULT_TURNS: Final = 10
 OUTPUT_RETRIES: Final = 3  # Source: spec/models.md 12
@@ -38,6 +41,10 @@ class Plan(Struct, frozen=True):
     settings: Settings = DEFAULT_SETTINGS
     max_turns: int = DEFAULT_TURNS
     model: str = ""
+    labels: LabelFile | None = None
+    """what the tools' fields and arguments mean; None = labels are kept for the context as a whole"""
+    conceal: bool = False
+    """whether the model gets handles in place of untrusted fields"""
 
 
 class State(Struct, frozen=True):

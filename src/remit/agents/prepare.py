@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import structs
@@ -18,7 +18,10 @@ from remit.core.tools import Tool
 from remit.errors import Invalid
 
 if TYPE_CHECKING:
+    from remit.core.label_file import LabelFile
     from remit.ports.model import Model
+
+READER: Final = "read_value"  # the tool that an agent which conceals untrusted fields gets
 
 
 class Prepared:
@@ -53,6 +56,8 @@ class Prepared:
             agent.settings,
             agent.max_turns,
             model.name.partition(":")[2],
+            labels_of(agent, tools),
+            agent.conceal,
         )
         self.ledger_budget = meet_budgets(agent.budget, remit.limits)
         self.remit_data: Any = msgspec.Raw(msgspec.json.encode(self.remit.data()))
@@ -64,13 +69,15 @@ def spec_data(agent: Agent, tools: dict[str, Tool]) -> dict[str, Any]:
     """What is journalled of a definition; no secrets are in it."""
     return {
         "instructions": agent.instructions,
-        "tools": None if agent.tools is None else list(tools),
+        "tools": None if agent.tools is None else [name for name in tools if name != READER],
         "own_tools": [t.name for t in tools.values() if not t.builtin],
         "typed_output": agent.output not in (None, str),
         "base_url": getattr(agent.model, "base_url", ""),
         "settings": agent.settings,
         "max_turns": agent.max_turns,
         "max_parallel": agent.max_parallel,
+        **({} if agent.labels is None else {"labels": agent.labels}),
+        **({"conceal": True} if agent.conceal else {}),
     }
 
 
@@ -79,14 +86,38 @@ def collect_tools(agent: Agent, load: Callable[[str], Tool], names: Callable[[],
     if agent.tools is None:
         found = [load(n) for n in names()]
         # Showing is not granting: what could never be granted is only left out of the prompt.
-        return {t.name: t for t in found if all(agent.remit.granted(v) for v in t.verbs)}
+        shown = {t.name: t for t in found if all(agent.remit.granted(v) for v in t.verbs)}
+        return _labelled(agent, shown)
     tools: dict[str, Tool] = {}
     for each in agent.tools:
         tool = load(each) if isinstance(each, str) else each
         if tool.name in tools:
             raise Invalid("tool_clash", f"agent {agent.name} has two tools named {tool.name}")
         tools[tool.name] = tool
+    return _labelled(agent, tools)
+
+
+def _labelled(agent: Agent, tools: dict[str, Tool]) -> dict[str, Tool]:
+    """The tools with what the agent's label file says of them, and the reader of handles where it needs one."""
+    if agent.labels is not None:
+        for name, labels in agent.labels.tools.items():
+            if name in tools:
+                tools[name] = tools[name].with_labels(labels)
+    if agent.conceal:
+        from remit.agents.quarantine import reader  # most agents read for themselves
+
+        tools[READER] = reader(agent.model)
     return tools
+
+
+def labels_of(agent: Agent, tools: dict[str, Tool]) -> LabelFile | None:
+    """The labels that the tools of an agent carry; None where none does."""
+    labels = {name: tool.labels for name, tool in tools.items() if tool.labels is not None}
+    if not labels:
+        return None
+    from remit.core.label_file import LabelFile  # most agents have none
+
+    return LabelFile(labels, values=() if agent.labels is None else agent.labels.values)
 
 
 def agent_of(name: str, model: Any, spec: dict[str, Any], remit: Remit, budget: Any) -> Agent:
@@ -108,4 +139,6 @@ def agent_of(name: str, model: Any, spec: dict[str, Any], remit: Remit, budget: 
         settings=msgspec.convert(spec.get("settings", {}), Settings),
         max_turns=spec.get("max_turns", 10),
         max_parallel=spec.get("max_parallel", 4),
+        labels=msgspec.json.encode(spec["labels"]) if "labels" in spec else None,
+        conceal=spec.get("conceal", False),
     )

@@ -33,14 +33,17 @@ from remit.core.remit import Remit
 from remit.core.schema import encode_foreign
 from remit.core.tools import Tool
 from remit.errors import Conflict, Exhausted, Invalid, RemitError, error_of
-from remit.gate.budget import Ledger
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
 from remit.guard.handles import Handles, Lease
+from remit.guard.ledger import Ledger
+from remit.guard.policy_admission import Authority, authority_of
 from remit.models.attempt import ask
 from remit.ports.runtime import current_call
 
 if TYPE_CHECKING:
+    from remit.guard.policy import Rulebook
+    from remit.guard.policy_meter import Meter, Revocations
     from remit.journal.replay import Recorded
     from remit.ports.clock import Clock
     from remit.ports.journal import Journal, RunLog
@@ -93,6 +96,10 @@ class Runner:
     collector: Collector
     outside: Outside
     ceiling: Remit
+    revocations: Revocations
+    rulebook: Rulebook | None
+    root_meter: Meter
+    """counts the ceiling's bounded grants over all runs"""
     workspace: str
     """absolute path of the folder for runs that name none"""
 
@@ -111,6 +118,7 @@ class Runner:
         listener: Callable[[Any, Any], None] | None = None,
         priority: str = "normal",
         deltas: bool = True,
+        subject: str = "",
     ) -> Run:
         """Run `agent` on `task` to its end, or to where it waits for a person; never raises for the agent's failure.
 
@@ -122,13 +130,17 @@ class Runner:
             listener: called with (journal entry or None, event) as things happen.
             priority: critical | high | normal | low, where a rate limit makes calls wait.
             deltas: whether the listener wants the pieces of a reply too (then replies are streamed).
+            subject: whose data the run holds, for erasure ([encryption] mode = "full"); sub-agents' runs as well.
         """
+        self.gate.screening.admit()
         await self._my_turns().take()
         prepared = self._prepare(agent)
         folder = self._folder(workspace)
         messages = as_messages(task)
         text = task if isinstance(task, str) else "\n".join([m.text for m in messages])
         call = current_call.get()
+        if call is not None:  # before there is a run of it: may this agent be started from here?
+            call.scope.remit.hand_down(prepared.remit, agent.name, self.clock.now_ms())
         run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         started = RunStarted(
             agent.name,
@@ -139,6 +151,7 @@ class Runner:
             prepared.budget_data,
             folder,
             call.scope.run_id if call is not None else "",
+            subject,
         )
         log = self.journal.create(run_id, started)
         scope = self._scope(prepared, agent.name, log, folder, RunOptions(deps, listener, priority, deltas))
@@ -171,6 +184,7 @@ class Runner:
         started = recorded.started
         if recorded.done is not None:
             return self._finished(run_id, recorded)
+        self.gate.screening.admit()
         remit = Remit.from_data(started.remit)
         if agent is None:
             spec = started.spec
@@ -194,6 +208,7 @@ class Runner:
             call.children += 1
             outcome = await ask(self.gate, f"{call.key}/model/{call.children}", model, request, call.scope, self.clock)
             return _reply_of(outcome)
+        self.gate.screening.admit()
         run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         spec = {"messages": request.messages, "tools": [t.name for t in request.tools], "base_url": handle_url(handle)}
         remit = self.ceiling.meet(Remit().with_implied([f"model:{model.name}"]))
@@ -212,7 +227,9 @@ class Runner:
             find_tool=lambda _: None,
             handles=_no_handles,
             listener=listener,
+            authority=self._authority(remit, run_id),
         )
+        scope.screen = self.gate.screening.begin(scope.emit)
         status, error = "failed", None
         try:
             reply = _reply_of(await ask(self.gate, "model", model, request, scope, self.clock))
@@ -236,6 +253,18 @@ class Runner:
         self._cancelled[run_id] = CancelRequested(by, reason)
         task.cancel()
         return True
+
+    def revoke(self, grant_id: str, run_id: str = "") -> int:
+        """Take a grant back, in a run and all that it started, or ("") in every run; returns how many effects it stops.
+
+        A grant's id stands in its `Grant.id`, and `remit policy explain RUN` prints it.
+        """
+        return self.revocations.revoke(grant_id, self.clock.now_ms(), run_id)
+
+    def _authority(self, remit: Remit, run_id: str) -> Authority:
+        return authority_of(
+            remit, run_id, self.revocations, rulebook=self.rulebook, root=self.root_meter, ceiling=self.ceiling
+        )
 
     # --- one run ---------------------------------------------------------------------------------
 
@@ -326,11 +355,14 @@ class Runner:
         options: RunOptions,
     ) -> Scope:
         remit, parent, label = prepared.remit, None, None
-        if self.ceiling.layers:
-            remit = self.ceiling.meet(remit)
         call = current_call.get()
-        if call is not None:  # started inside a tool: a child of that run
-            remit, parent, label = call.scope.remit.meet(remit), call.scope.ledger, call.scope.label
+        if call is not None:  # started inside a tool: a child of that run, under its ceiling and its counters
+            remit = call.scope.remit.hand_down(remit, name, self.clock.now_ms())
+            parent, label = call.scope.ledger, call.scope.label
+            authority = call.scope.authority.child(remit, log.run_id)
+        else:
+            remit = self.ceiling.meet(remit) if self.ceiling.layers else remit
+            authority = self._authority(remit, log.run_id)
         ledger = Ledger(prepared.ledger_budget, started=self.clock.monotonic(), parent=parent)
 
         def handles(scope: Scope, lease: Lease) -> Handles:
@@ -348,8 +380,10 @@ class Runner:
             deps=options.deps,
             listener=options.listener,
             priority=options.priority,
+            authority=authority,
         )
         scope.streaming = options.listener is not None and options.deltas
+        scope.screen = self.gate.screening.begin(scope.emit)
         if label is not None:
             scope.label = label
         return scope

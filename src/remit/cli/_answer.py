@@ -43,12 +43,43 @@ async def approve(journal: Journal, args: Any) -> int:
     row = await _open_item(journal, args.item, "approval")
     edited = _edited(args.edit)
     decision = "denied" if args.deny else "edited" if edited is not None else "approved"
+    by = who() if args.deny else _with_code(row, edited, args.code)
 
     def make(asked: InboxRow) -> WaitClosed:
         digest = asked.digest if edited is None else measure_arguments(asked.tool, edited)[1]
-        return WaitClosed(asked.key, asked.id, decision, digest, who(), args.reason, edited)
+        return WaitClosed(asked.key, asked.id, decision, digest, by, args.reason, edited)
 
     return _answered(await journal.answer(row.id, make), row, decision, args.json)
+
+
+def _with_code(row: InboxRow, edited: dict[str, Any] | None, code: str) -> str:
+    """Who answers; raises second_factor when the call is listed and the code does not count."""
+    from remit.config import load, state_folder
+
+    section = load(os.getcwd()).second_factor
+    if not (section.tools or section.hosts):
+        return who()
+    from remit.guard.totp import SecondFactor, needs_code
+    from remit.runtime import Runtime
+
+    if not needs_code(section, row.tool, row.arguments if edited is None else edited):
+        return who()
+    SecondFactor(str(state_folder())).verify(code, Runtime("memory:", tune_gc=False).clock.now_ms() // 1000)
+    return f"{who()}, code"
+
+
+def enroll(args: Any) -> int:
+    """Make a second factor; its secret is shown this once."""
+    from remit.config import state_folder
+    from remit.guard.totp import SecondFactor
+
+    uri = SecondFactor(str(state_folder())).enroll(who().removeprefix("user "))
+    if args.json:
+        _output.json_line({"type": "result", "status": "ok", "uri": uri})
+    else:
+        _output.data(uri)
+        _output.say("hint: put it into your authenticator now; it is not shown again")
+    return 0
 
 
 async def resolve(journal: Journal, args: Any) -> int:

@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 
 from remit.cli._output import one_line, say
-from remit.ports.approver import Answer
+from remit.config import Settings
+from remit.core.screening import NEEDS_CODE
+from remit.ports.approver import Answer, Approver
 from remit.ports.journal import InboxRow
 
 MAX_LINE_BYTES = 64 * 1024
@@ -46,7 +48,11 @@ class TerminalApprover:
     async def _answer(self, word: str, row: InboxRow) -> Answer | None:
         match word.lower():
             case "y" | "yes":
-                return Answer("approved", "terminal")
+                code = ""
+                if NEEDS_CODE in row.question:
+                    say("         the code of your authenticator:")
+                    code = (await self._read_line() or "").strip()
+                return Answer("approved", "terminal", code=code)
             case "n" | "no":
                 return Answer("denied", "terminal", "denied at the terminal")
             case "v" | "view":
@@ -69,6 +75,19 @@ class TerminalApprover:
             say("         not a JSON object", "red")
             return None
         return Answer("edited", "terminal", "edited at the terminal", arguments)
+
+
+def with_second_factor(approver: Approver, settings: Settings) -> Approver:
+    """The approver, whose yes to a call of [second_factor] counts with a code only."""
+    section = settings.second_factor
+    if not (section.tools or section.hosts):
+        return approver
+    from remit.config import state_folder
+    from remit.guard.totp import SecondFactor, WithSecondFactor
+    from remit.runtime import Runtime
+
+    clock = Runtime("memory:", tune_gc=False).clock
+    return WithSecondFactor(approver, SecondFactor(str(state_folder())), section, lambda: clock.now_ms() // 1000)
 
 
 async def _read_line() -> str | None:

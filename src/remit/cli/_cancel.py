@@ -31,7 +31,7 @@ async def cancel(journal: Journal, args: Any) -> int:
     row = _row(journal, run_id)
     if row.status == "running":
         holder = journal.holder(run_id)
-        _signal(run_id, holder)
+        ask_to_end(run_id, holder)
         await _ended(journal, run_id, holder)
         row = _row(journal, run_id)
     elif row.status not in ("waiting", "interrupted"):
@@ -52,7 +52,7 @@ def _row(journal: Journal, run_id: str) -> RunRow:
     return next(row for row in journal.runs(MAX_LISTED_RUNS) if row.run_id == run_id)
 
 
-def _signal(run_id: str, holder: str) -> None:
+def ask_to_end(run_id: str, holder: str) -> None:
     """Ask the process that holds the run to end it; raises run_active when it is not a `remit run` of this user."""
     pid = int(holder.partition(":")[0] or 0)
     try:

@@ -7,18 +7,25 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
 
 from remit.cli._open import journal_spec
 from remit.config import Settings, load, state_folder
+from remit.core.sections import EncryptionSection
 from remit.errors import RemitError
 from remit.ports.stream import run_loop
 
 MIN_FREE_BYTES: Final = 256 * 1024 * 1024
 YEAR_2025_MS: Final = 1_735_689_600_000  # a clock before the first release is wrong
 OLD_PYTHON: Final = (3, 11)
+LOST_WITHOUT: Final = {
+    "sandbox": "shell and git calls",
+    "sandbox T1": "glue code and made tools of tier T1",
+    "sandbox T2": "model-written Python and plugins",
+}
 
 
 class Check(Struct, frozen=True):
@@ -47,9 +54,11 @@ def examine(journal: str | None) -> list[Check]:
 
     checks = [_python(), _tried("config", configuration)]
     path = settings[0]["journal.path"] if settings else journal or str(state_folder() / "journal.db")
-    checks.append(_tried("journal", lambda: _journal(journal_spec(path))))
+    encryption = settings[0].encryption if settings else EncryptionSection()
+    checks.append(_tried("journal", lambda: _journal(journal_spec(path), encryption)))
+    checks.append(_tried("encryption", lambda: _encryption(encryption), needed=encryption.mode != "off"))
     checks.append(_disk(path))
-    checks.append(_tried("sandbox", _sandbox, needed=False))
+    checks += [_tried(name, partial(_sandbox, name), needed=False) for name in LOST_WITHOUT]
     checks += [_git(), _keys(), _clock()]
     return checks
 
@@ -69,11 +78,11 @@ def _python() -> Check:
     return Check("python", not todo, f"{version} at {sys.executable}", todo)
 
 
-def _journal(spec: str) -> Check:
+def _journal(spec: str, encryption: EncryptionSection) -> Check:
     from remit.runtime import Runtime
 
     async def look() -> tuple[int, list[str]]:
-        async with Runtime(spec, tune_gc=False) as runtime:
+        async with Runtime(spec, encryption=encryption, tune_gc=False) as runtime:
             return len(runtime.journal.runs(100_000)), list(runtime.journal.verify())
 
     runs, problems = run_loop(look())
@@ -81,6 +90,21 @@ def _journal(spec: str) -> Check:
         todo = "Keep the file, restore a backup: remit audit verify names every problem."
         return Check("journal", False, f"{spec}: {len(problems)} problem(s): {problems[0]}", todo)
     return Check("journal", True, f"{spec}: writable, {runs} run(s), chains intact")
+
+
+def _encryption(section: EncryptionSection) -> Check:
+    """What is encrypted at rest, and that the key is there; ids of keys, never keys."""
+    if section.mode not in ("encrypted", "full"):
+        todo = 'To encrypt the journal: [encryption] mode = "encrypted", then: remit vault keys encrypt'
+        return Check("encryption", True, "off: the journal is readable by whoever can read its file", todo, False)
+    from remit.guard.keys_open import open_ring
+
+    ring = open_ring(section, os.environ, create=False)
+    held = [key for key in ring.listing() if key.state != "destroyed"]
+    what = "journal file" + (", contents by subject" if section.mode == "full" else "")
+    found = f"{section.mode}: {what}; {len(held)} data key(s) under key {ring.source_id}"
+    ring.close()
+    return Check("encryption", True, found)
 
 
 def _disk(path: str) -> Check:
@@ -92,12 +116,12 @@ def _disk(path: str) -> Check:
     return Check("disk", not todo, f"{free // 2**20} MB free at {folder}", todo)
 
 
-def _sandbox() -> Check:
+def _sandbox(name: str) -> Check:
     from remit.runtime import Adapters
 
-    found: dict[str, Any] = Adapters().describe()["sandbox"]
-    todo = "" if found["healthy"] else f"{found['needs']} (without it, shell and git calls are refused)"
-    return Check("sandbox", bool(found["healthy"]), str(found["what"]), todo, needed=False)
+    found: dict[str, Any] = Adapters().describe(name)
+    todo = "" if found["healthy"] else f"{found['needs']} (without it, {LOST_WITHOUT[name]} are refused)"
+    return Check(name, bool(found["healthy"]), str(found["what"]), todo, needed=False)
 
 
 def _git() -> Check:

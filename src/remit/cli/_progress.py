@@ -83,6 +83,10 @@ class Progress:
     def _Reflected(self, event: events.Reflected) -> None:
         say(f"Reflect  {one_line(event.finding)} -> {event.action}", "yellow")
 
+    def _Screened(self, event: events.Screened) -> None:
+        if event.severity not in ("log", "redact"):
+            say(f"Guard    {event.severity} {event.rule}: {one_line(event.why)}", "yellow")
+
     def _CancelRequested(self, event: events.CancelRequested) -> None:
         say(f"Cancel   asked by {event.by} {one_line(event.reason)}".rstrip(), "yellow")
 

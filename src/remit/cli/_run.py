@@ -19,7 +19,7 @@ from msgspec import structs
 from remit.agents.agent import Agent
 from remit.agents.prepare import agent_of
 from remit.cli import EXIT_CANCELLED, STARTED_HERE, _output, exit_of
-from remit.cli._ask import TerminalApprover
+from remit.cli._ask import TerminalApprover, with_second_factor
 from remit.cli._open import event_line, find_run, open_runtime
 from remit.cli._progress import Progress, summary
 from remit.cli._result import run_result
@@ -30,6 +30,7 @@ from remit.core.grants import parse_grant
 from remit.core.model import Settings as Sampling
 from remit.core.remit import Remit
 from remit.errors import Invalid, RemitError
+from remit.guard.policy import rulebook_of
 from remit.journal.replay import Recorded
 from remit.models.handle import ModelHandle
 from remit.ports.stream import run_loop
@@ -93,8 +94,10 @@ class _Command:
         self._catch_signals()
         folder = self.folder
         settings = settings_of(self.args, folder)
-        approver = TerminalApprover() if _output.interactive() and not self.args.json else None
-        async with open_runtime(settings, workspace=folder, approver=approver, limits=settings.limits) as runtime:
+        terminal = _output.interactive() and not self.args.json
+        approver = with_second_factor(TerminalApprover(), settings) if terminal else None
+        options = {"approver": approver, "limits": settings.limits, "rulebook": rulebook_of(settings)}
+        async with open_runtime(settings, workspace=folder, **options) as runtime:
             run = await self._run(runtime, settings)
             code = exit_of(run.status, run.error)
             if self.args.json:
@@ -122,7 +125,13 @@ class _Command:
             agent = new_agent(settings)
             if not self.args.json:
                 _output.say(f"remit    {agent.model.name} in {runtime.workspace}", "dim")
-            return await runtime.run(agent, self.args.task, listener=self._listen, deltas=not self.args.json)
+            return await runtime.run(
+                agent,
+                self.args.task,
+                listener=self._listen,
+                deltas=not self.args.json,
+                subject=self.args.subject or "",
+            )
         except RemitError as e:
             if not self.run_id:
                 raise

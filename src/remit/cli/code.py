@@ -4,6 +4,7 @@
     remit code apply PATCH [DIR]            any form that models write; all files or none
     remit code merge BASE OURS THEIRS       three-way, with conflict markers
     remit code oracle --runner R ...        what a finished test run says
+    remit code map|find|calls|impact|context|deps     what the code graph says of a folder
     remit code plan "TASK" [DIR]            ordered steps over the files that the task is about
 
 PATCH may be - for standard input. Nothing is written before everything fits.
@@ -11,12 +12,18 @@ PATCH may be - for standard input. Nothing is written before everything fits.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+GRAPH: Final = {
+    "map": "the symbols that matter most", "find": "symbols by name, and where they are used",
+    "calls": "who calls whom", "impact": "what a change touches", "context": "the code that a task needs",
+    "deps": "who imports what",
+}  # fmt: skip
 
 
 def add(parser: Any) -> None:
     """The flags."""
-    actions = parser.add_subparsers(dest="action", metavar="diff|apply|merge|oracle|plan", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     diff = actions.add_parser("diff", help="compare two files", allow_abbrev=False)
     diff.add_argument("old", metavar="OLD")
     diff.add_argument("new", metavar="NEW")
@@ -45,6 +52,25 @@ def add(parser: Any) -> None:
     plan.add_argument("dir", metavar="DIR", nargs="?", default=".", help="the source tree (default: here)")
     plan.add_argument("--check", metavar="FILE", default="", help="check and complete a plan that FILE holds as JSON")
     plan.add_argument("--json", action="store_true", help="the plan as one object")
+    _add_graph(actions)
+
+
+def _add_graph(actions: Any) -> None:
+    """The questions to the code graph."""
+    made = {name: actions.add_parser(name, help=text, allow_abbrev=False) for name, text in GRAPH.items()}
+    made["find"].add_argument("name", metavar="NAME", help="a name or a part of one")
+    made["context"].add_argument("task", metavar="TASK", help="what is to be done, in words")
+    for name, one in made.items():
+        one.add_argument("dir", metavar="DIR", nargs="?", default=".", help="the folder (default: here)")
+        one.add_argument("--json", action="store_true", help="one result line on stdout")
+        one.add_argument("--no-cache", action="store_true", help="neither use nor keep facts of an earlier time")
+        if name in ("map", "context"):
+            one.add_argument("--tokens", metavar="N", type=int, default=4000, help="budget (default: 4000)")
+    made["calls"].add_argument("--callers", metavar="NAME", default="", help="only what leads to NAME")
+    made["calls"].add_argument("--callees", metavar="NAME", default="", help="only what NAME leads to")
+    made["calls"].add_argument("--depth", metavar="N", type=int, default=1, help="steps; 0 = all (default: 1)")
+    made["impact"].add_argument("--diff", metavar="PATCH", default="", help="a patch file, or - for standard input")
+    made["impact"].add_argument("--symbol", metavar="NAME", action="append", default=[], help="may be repeated")
 
 
 def run(args: Any) -> int:
@@ -57,6 +83,10 @@ def run(args: Any) -> int:
         from remit.cli import _code_oracle
 
         return _code_oracle.show(args)
+    if args.action in GRAPH:
+        from remit.cli import _code_graph
+
+        return _code_graph.show(args)
     from remit.cli import _code_patch
 
     actions = {"diff": _code_patch.show_diff, "apply": _code_patch.apply_patch, "merge": _code_patch.show_merge}

@@ -12,7 +12,7 @@ TEMPLATE = """\
 [model]
 # name = "openai:gpt-4o-mini"          # (trust) provider:model
 # base_url = "http://127.0.0.1:8080/v1"  # (trust) any OpenAI-compatible server
-# api_key = "env:OPENAI_API_KEY"       # (trust) a reference, env:NAME or file:PATH; never the key itself
+# api_key = "env:OPENAI_API_KEY"       # (trust) a reference, secret:NAME (remit vault), env:NAME or file:PATH
 # temperature = 0.7
 # max_tokens = 4096                    # output tokens of one reply
 # max_turns = 10                       # model turns of one run
@@ -24,6 +24,20 @@ TEMPLATE = """\
 [remit]
 # allow = ["fs.read:**", "fs.write:out/**", "shell:git status"]
 deny = ["fs.read:**/.env"]
+# enable = ["write_file"]              # (trust) flags; they count where no grant is named
+
+[policy]
+# mode = "default"                     # what no grant covers asks; unset = "strict": it is denied
+# autonomy = "supervised"              # every effect asks; unset = "full"
+# actions_per_hour = 20
+# cents_per_day = 500
+# forbidden_paths = ["private/**"]
+# roots = ["src", "out"]
+# sensitive = true                     # exact names may grant sensitive files
+# otherwise = "ask"                    # mode "custom": what no grant covers and no rule names
+# rules = [{ match = "shell:git push *", decision = "deny" }]
+# site = "site.toml"                   # (trust) a site policy file
+# cedar = "site.cedar"                 # (trust) a site policy in Cedar
 
 [budget]
 # usd = 0.50
@@ -37,6 +51,31 @@ deny = ["fs.read:**/.env"]
 
 [journal]
 # path = "runs.db"                     # (trust)
+# witness = "/mnt/other/remit.witness"  # (trust) gets every signed checkpoint; best on other storage
+
+[encryption]
+# mode = "encrypted"                   # (trust) the journal file; "full": contents too, one key a subject, erasable
+# key = "env:REMIT_DATA_KEY"           # (trust) env:NAME, file:PATH, keyring:SERVICE/USER or passphrase
+# algorithm = "aes-256-gcm"            # (trust) or "chacha20-poly1305": of new data keys
+# subject = "me"                       # (trust) whose data a run holds when it names nobody
+
+[leak_guard]
+# mode = "redact"                      # (trust) or "block", "off": of what leaves and looks like a key
+# random = true                        # (trust) long random-looking words count too
+# sensitivity = 0.7                    # (trust) 0 to 1
+
+[guardrails]
+# preset = "default"                   # (trust) five rules on text that block
+# pii = "sanitize"                     # (trust) off, audit, sanitize, block: in results and answers
+# injection = "block"                  # (trust) the same: orders to the model in tasks and results
+# unicode = "sanitize"                 # (trust) the same: invisible characters
+# remote_pii = "tokens"                # (trust) or "mask": what a remote model gets in place of personal data
+# local = ["gpu.lan"]                  # (trust) hosts beside loopback whose models are yours
+# rules = [{ kind = "regex", values = ["x"], severity = "warn" }]   # (trust) own rules
+
+[second_factor]
+# tools = ["pay*"]                     # (trust) calls that a person approves with a code: remit approve --code
+# hosts = ["*.bank.example"]           # (trust) the same, by host
 """
 
 

@@ -26,6 +26,8 @@ class RunStarted(Struct, frozen=True, tag="run_started", tag_field="type", omit_
     workspace: str = ""
     parent: str = ""
     """run id of the parent"""
+    subject: str = ""
+    """whose data the run holds, for erasure; "" = nobody's in particular"""
 
 
 class RunResumed(Struct, frozen=True, tag="run_resumed", tag_field="type", omit_defaults=True):
@@ -75,6 +77,8 @@ class EffectFailed(Struct, frozen=True, tag="effect_failed", tag_field="type", o
     retryable: bool = False
     label: Label = SYSTEM
     duration_ms: int = 0
+    touched: tuple[str, ...] = ()
+    """what the call's handles had used before it failed"""
 
 
 class EffectDenied(Struct, frozen=True, tag="effect_denied", tag_field="type", omit_defaults=True):
@@ -142,6 +146,21 @@ class Reflected(Struct, frozen=True, tag="reflected", tag_field="type", omit_def
     """none | warn | steer | stop"""
 
 
+class Screened(Struct, frozen=True, tag="screened", tag_field="type", omit_defaults=True):
+    """A guardrail found something, or personal data was kept from a remote model; never the text itself."""
+
+    key: str
+    stage: str
+    """input | call | result | output; request for what a remote model was not shown"""
+    rule: str
+    severity: str
+    """block | sanitize | warn | log | redact"""
+    level: str = "info"
+    why: str = ""
+    confidence: float = 1.0
+    count: int = 1
+
+
 class CancelRequested(Struct, frozen=True, tag="cancel_requested", tag_field="type", omit_defaults=True):
     """Somebody asked the run to stop."""
 
@@ -169,6 +188,7 @@ Event = (
     | WaitOpened
     | WaitClosed
     | Reflected
+    | Screened
     | CancelRequested
     | RunDone
 )

@@ -7,9 +7,12 @@ stands in `config.WIDENING`: a project's own file may not set it.
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+
+from remit.core.screening import Mode, Rule
 
 
 class ModelSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -17,7 +20,7 @@ class ModelSection(Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     name: Annotated[str, Meta(description="provider:model, as openai:gpt-4o-mini", min_length=3)] | None = None
     base_url: Annotated[str, Meta(description="replaces scheme, host and version prefix of the provider")] | None = None
-    api_key: Annotated[str, Meta(description="a reference: env:NAME or file:PATH")] | None = None
+    api_key: Annotated[str, Meta(description="a reference: secret:NAME, env:NAME or file:PATH")] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Meta(description="output tokens of one reply", ge=1)] | None = None
     max_turns: Annotated[int, Meta(description="model turns of one run", ge=1, le=10_000)] | None = None
@@ -35,6 +38,65 @@ class RemitSection(Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] | None = None
+    enable: Annotated[tuple[str, ...], Meta(description="flags; they count where no grant is named")] | None = None
+
+
+class CapabilitySection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One entry of [[capabilities]]: grants within bounds, and denials; each grant has counters of its own."""
+
+    grant: str | tuple[str, ...] = ()
+    deny: str | tuple[str, ...] = ()
+    expires: Annotated[datetime, Meta(description="date and time with an offset", tz=True)] | None = None
+    uses: Annotated[int, Meta(description="effects that may use the grant", ge=0)] | None = None
+    bytes: Annotated[int | str, Meta(description="arguments and results together, as 1000 or 10KB")] | None = None
+    usd: Annotated[float | str, Meta(description="money that model calls under it may cost")] | None = None
+    rate: Annotated[str, Meta(description="CALLS/PERIOD such as 10/60s")] | None = None
+    where: Annotated[tuple[str, ...], Meta(description='what arguments must be: "amount<=100"', max_length=16)] = ()
+    ceiling: Annotated[tuple[str, ...], Meta(description="of a delegate grant: what the child never exceeds")] = ()
+
+
+class PolicyRuleSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """One rule of the custom mode."""
+
+    match: Annotated[str, Meta(description="verb:pattern, with `where` for arguments")]
+    decision: Literal["allow", "ask", "capture", "deny"]
+
+
+class PolicySection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Modes, levels and caps that stand beside the grants; an untrusted project file can only narrow them."""
+
+    mode: (
+        Annotated[
+            Literal["permissive", "default", "strict", "plan_only", "read_only", "custom"],
+            Meta(description="what happens to what no grant covers; unset = strict"),
+        ]
+        | None
+    ) = None
+    autonomy: (
+        Annotated[
+            Literal["read_only", "supervised", "full"],
+            Meta(description="unset = full; below it 20 actions an hour and 500 cents a day hold"),
+        ]
+        | None
+    ) = None
+    actions_per_hour: Annotated[int, Meta(description="effects that change something", ge=0, le=10_000)] | None = None
+    cents_per_day: Annotated[int, Meta(description="US cents of model calls", ge=0, le=100_000_000)] | None = None
+    forbidden_paths: Annotated[tuple[str, ...], Meta(description="globs that nothing reads or writes")] = ()
+    roots: Annotated[tuple[str, ...], Meta(description="folders that all files lie in; unset = all")] | None = None
+    sensitive: Annotated[bool, Meta(description="exact names may grant sensitive files; unset = true")] | None = None
+    rules: Annotated[tuple[PolicyRuleSection, ...], Meta(description="of mode custom", max_length=1000)] = ()
+    otherwise: Literal["allow", "ask", "capture", "deny"] | None = None
+    site: Annotated[str, Meta(description="a site policy file (TOML)", min_length=1)] | None = None
+    cedar: Annotated[str, Meta(description="a site policy file (Cedar, extra policy)", min_length=1)] | None = None
+
+
+class RoleSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A custom role of [roles.NAME]."""
+
+    permissions: tuple[str, ...] = ()
+    allowed_skills: Annotated[tuple[str, ...], Meta(description="globs of tools, skills and agents")] = ("*",)
+    denied_skills: tuple[str, ...] = ()
+    requests_per_minute: Annotated[int, Meta(description="unset = any number", ge=0)] | None = None
 
 
 class BudgetSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -64,6 +126,79 @@ class JournalSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     path: (
         Annotated[str, Meta(description="a file (relative to this one), sqlite:PATH, memory:", min_length=1)] | None
     ) = None
+    witness: (
+        Annotated[
+            str,
+            Meta(description="a file, best on another machine: a signed checkpoint every 100 records or second"),
+        ]
+        | None
+    ) = None
+
+
+class EncryptionSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Encryption at rest: the journal file, stored records, the contents of events."""
+
+    mode: (
+        Annotated[
+            Literal["off", "encrypted", "full"],
+            Meta(description="encrypted: the journal file; full: also contents, one key a subject, erasable"),
+        ]
+        | None
+    ) = None
+    key: (
+        Annotated[
+            str,
+            Meta(description="a reference: env:NAME, file:PATH, keyring:SERVICE/USER or passphrase", min_length=1),
+        ]
+        | None
+    ) = None
+    algorithm: Annotated[Literal["aes-256-gcm", "chacha20-poly1305"], Meta(description="new data keys")] | None = None
+    subject: Annotated[str, Meta(description="whose data a run holds when it names nobody", max_length=256)] | None = (
+        None
+    )
+
+
+class LeakGuardSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What looks for secrets in everything that leaves; the vault's own values are guarded whatever stands here."""
+
+    mode: (
+        Annotated[
+            Literal["redact", "block", "off"],
+            Meta(description="redact: it leaves without them; block: it does not leave; unset = redact"),
+        ]
+        | None
+    ) = None
+    random: Annotated[bool, Meta(description="whether long random-looking words count; unset = true")] | None = None
+    sensitivity: (
+        Annotated[float, Meta(description="how little randomness is enough; unset = 0.7", ge=0, le=1)] | None
+    ) = None
+
+
+class GuardrailsSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Rules on text. Remote models never get personal data in the clear, whatever stands here."""
+
+    preset: (
+        Annotated[Literal["none", "default"], Meta(description="default: five rules that block; unset = none")] | None
+    ) = None
+    pii: Annotated[Mode, Meta(description="personal data in results and answers; unset = off")] | None = None
+    injection: Annotated[Mode, Meta(description="orders to the model in tasks and results; unset = off")] | None = None
+    unicode: Annotated[Mode, Meta(description="invisible characters; unset = off")] | None = None
+    remote_pii: (
+        Annotated[
+            Literal["tokens", "mask"],
+            Meta(description="what remote models get: tokens that replies give back, or nothing; unset = tokens"),
+        ]
+        | None
+    ) = None
+    local: Annotated[tuple[str, ...], Meta(description="hosts beside loopback whose models are yours")] | None = None
+    rules: Annotated[tuple[Rule, ...], Meta(description="own rules", max_length=100)] | None = None
+
+
+class SecondFactorSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which calls need a code of the user's authenticator (TOTP) with their approval."""
+
+    tools: Annotated[tuple[str, ...], Meta(description="globs of tool names")] | None = None
+    hosts: Annotated[tuple[str, ...], Meta(description="hosts; *.example.org = everything below it")] | None = None
 
 
 class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -72,8 +207,15 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     model: ModelSection = ModelSection()
     run: RunSection = RunSection()
     remit: RemitSection = RemitSection()
+    capabilities: tuple[CapabilitySection, ...] = ()
+    policy: PolicySection = PolicySection()
+    roles: Annotated[dict[str, RoleSection], Meta(description="custom roles of people, by name")] = {}
     budget: BudgetSection = BudgetSection()
     limits: Annotated[
         dict[str, str | LimitTable], Meta(description='"tool:NAME" or "model:NAME" -> "CALLS/PERIOD" such as "10/60s"')
     ] = {}
     journal: JournalSection = JournalSection()
+    encryption: EncryptionSection = EncryptionSection()
+    leak_guard: LeakGuardSection = LeakGuardSection()
+    guardrails: GuardrailsSection = GuardrailsSection()
+    second_factor: SecondFactorSection = SecondFactorSection()

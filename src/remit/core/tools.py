@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from remit.core.effects import TIERS, Need, Tier
 from remit.core.labels import INTEGRITY, Label
 from remit.core.model import ToolSpec
 from remit.errors import Invalid
+
+if TYPE_CHECKING:
+    from remit.core.label_file import ToolLabels
 
 DEFAULT_TIMEOUT_S: Final = 30.0
 MAX_RESULT_CHARS: Final = 64 * 1024
@@ -34,6 +37,7 @@ class Tool:
         "effect",
         "fn",
         "label",
+        "labels",
         "max_chars",
         "name",
         "needs",
@@ -68,17 +72,27 @@ class Tool:
         """trust of what it returns, before the context's own label joins it"""
         if self.returns not in INTEGRITY:
             raise Invalid("value_invalid", f"returns={self.returns!r}; one of {', '.join(INTEGRITY)}")
+        self.labels: ToolLabels | None = _labels(self.name, options.pop("labels", None))
+        """what its fields and arguments mean (core/label_file.py); None = the tool as a whole has one trust"""
         self.serial: bool = options.pop("serial", False)
         self.builtin: bool = options.pop("builtin", False)
         self.timeout_s: float = options.pop("timeout_s", DEFAULT_TIMEOUT_S)
         self.max_chars: int = options.pop("max_chars", MAX_RESULT_CHARS)
-        self._signature: Any = None
+        self._signature: Any = options.pop("signature", None)
         self._names: dict[str, Any] | None = options.pop("names", None)
         if options:
             raise Invalid("value_invalid", f"unknown option of tool {self.name}: {', '.join(options)}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.fn(*args, **kwargs)
+
+    def with_labels(self, labels: ToolLabels) -> Tool:
+        """The same tool, its labels replaced."""
+        from copy import copy  # most tools keep theirs
+
+        other = copy(self)
+        other.labels = labels
+        return other
 
     @property
     def signature(self) -> Any:
@@ -109,6 +123,7 @@ def tool(
     verbs: tuple[str, ...] = (),
     reconcile: Callable[..., str] | None = None,
     returns: str = "tool",
+    labels: Any = None,
     serial: bool = False,
     builtin: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
@@ -125,6 +140,8 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         verbs: the grant verbs that `needs` can ask for; a built-in is shown to a model when each has a grant.
         reconcile: (ctx, arguments as keywords) -> "done" | "not-done" | "unknown" after a crash.
         returns: trust of what it returns: untrusted | tool | system.
+        labels: what the fields of its result and its arguments mean, as one tool of a label file
+            (docs/reference/label-files.md); then single values are followed instead of the whole context.
         serial: never runs beside another call of its turn.
         timeout_s: deadline in seconds.
         max_chars: longest result in characters; more is cut, and the result says so.
@@ -136,3 +153,11 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     frame = sys._getframe(1)
     names = None if frame.f_locals is frame.f_globals else frame.f_locals
     return Tool(fn, names=names) if fn is not None else lambda f: Tool(f, names=names, **options)
+
+
+def _labels(name: str, given: Any) -> ToolLabels | None:
+    if given is None:
+        return None
+    from remit.core.label_file import tool_labels  # most tools have none
+
+    return tool_labels(name, given)

@@ -10,24 +10,29 @@ handles revoked. On replay the journal answers instead of blocks 2 to 9.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from remit.core.effects import Deny, Done, Failed, Need, Outcome, Refusal, Refused, must, storable
+from remit.core.effects import Ask, Deny, Done, Failed, Need, Outcome, Refusal, Refused, Waiting, must, storable
 from remit.core.events import EffectDenied, EffectDone, EffectFailed, EffectInDoubt, WaitClosed
 from remit.core.ids import new_id
 from remit.core.labels import join
 from remit.core.messages import ToolCall
 from remit.core.model import ModelRequest, Reply, StreamEnd
 from remit.core.needs import net
+from remit.core.shown import as_text
 from remit.errors import Conflict, Denied, Exhausted, ModelError, RemitError, Unavailable
 from remit.gate import approval, budget, flow, grant
-from remit.gate.outcome import as_text
 from remit.gate.rate import Rates
 from remit.gate.resolve import Action, model_action, tool_action
 from remit.gate.scope import Scope
 from remit.guard.handles import Lease
+from remit.guard.ledger import Pricing, Reservation
+from remit.guard.policy_admission import joined
+from remit.guard.policy_meter import InFlight
+from remit.guard.screen import Screening
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import Call, current_call
 from remit.ports.tool import Context
@@ -43,13 +48,13 @@ _encode = msgspec.json.Encoder().encode
 class Gate:
     """One gate a runtime. It holds no state of a run; that is the scope's."""
 
-    def __init__(
-        self, *, clock: Clock, rates: Rates, pricing: budget.Pricing, approver: Approver | None = None
-    ) -> None:
+    def __init__(self, *, clock: Clock, rates: Rates, pricing: Pricing, approver: Approver | None = None) -> None:
         self._clock = clock
         self._rates = rates
         self._pricing = pricing
         self.approver = approver
+        self.screening = Screening()
+        self.mask: Callable[[str], str] = str  # vault values out of what a tool returned
 
     async def call_tool(self, key: str, call: ToolCall, scope: Scope) -> Outcome:
         """Perform a tool call; a person's edit sends it through every block again."""
@@ -71,7 +76,8 @@ class Gate:
 
     async def call_model(self, key: str, model: Model, request: ModelRequest, scope: Scope) -> Outcome:
         """Perform one attempt of a model call."""
-        if scope.ledger.limited and request.settings.max_tokens is None:
+        scope.screen = self.screening.for_model(model.url, scope.screen, scope.emit) if model.url else scope.screen
+        if (scope.ledger.limited or not scope.authority.plain) and request.settings.max_tokens is None:
             # A ceiling can only be kept when the reply has one.
             settings = msgspec.structs.replace(request.settings, max_tokens=budget.DEFAULT_MAX_OUTPUT)
             request = msgspec.structs.replace(request, settings=settings)
@@ -85,13 +91,15 @@ class Gate:
 
             recorded = await replay.answer(action, scope, self._lend, self._clock)
             if not isinstance(recorded, bool):
+                scope.authority.recount(scope.remit, action, recorded, self._clock.now_ms())
                 return recorded
             agreed = recorded
-        held: budget.Reservation | None = None
+        held: Reservation | None = None
+        outcome: Outcome | None = None
         rated = False
         try:
-            must(self._granted(action, scope))  # --------------------------------------- 2 grant
-            ask = None if agreed else flow.check(action, scope.label)  # ----------------- 3 flow
+            asked = self._granted(action, scope)  # ------------------------------------- 2 grant
+            ask = await self._judge(asked, action, scope, agreed)  # --------------------- 3 flow
             must(await self._rates.acquire(action.rate_name, scope.priority))  # --------- 4 rate
             rated = True
             held = self._reserve(action, scope)  # -------------------------------------- 5 budget
@@ -102,26 +110,42 @@ class Gate:
             scope.emit(action.intent(scope.label))  # ----------------------------------- 7 intent
             if action.tier != "pure":
                 await scope.log.flush()
-            return await self._effect(action, scope)  # --------------------------------- 8 effect, 9 outcome
+            action.tried = True
+            outcome = await self._effect(action, scope)  # ------------------------------ 8 effect, 9 outcome
+            return outcome
         except Refusal as no:
             return self._refuse(no.deny, action.key, action.name, scope, action)
         finally:
+            if action.admitted is not None:
+                scope.authority.settle(action, outcome, self._clock.now_ms())
             if held is not None:
                 scope.ledger.settle(held, None, None)
             if rated:
                 self._rates.release(action.rate_name)
 
-    def _granted(self, action: Action, scope: Scope) -> Deny | None:
-        now_ms = self._clock.now_ms()
-        deny = grant.check(scope.remit, action.needs, now_ms)
-        if deny is None and action.tool is not None and action.tool.builtin:
-            deny = grant.check_denials(scope.remit, Need("tool", action.name), now_ms)
-        if deny is None and action.model is not None and action.model.url:
-            # Naming a model grants its own address; only a denial can stand against that.
-            deny = grant.check_denials(scope.remit, net("POST", action.model.url), now_ms)
-        return deny
+    async def _judge(self, asked: Ask | None, action: Action, scope: Scope, agreed: bool) -> Ask | None:
+        found = flow.check(action, scope)
+        verdict = found if isinstance(found, Deny) else None if agreed else joined(asked, found)
+        if scope.screen is not None and action.tool is not None:
+            verdict = await scope.screen.before(action.key, action.name, action.arguments, verdict)
+        if isinstance(verdict, Deny):
+            raise Refusal(verdict)
+        return verdict
 
-    def _reserve(self, action: Action, scope: Scope) -> budget.Reservation | None:
+    def _granted(self, action: Action, scope: Scope) -> Ask | None:
+        must(self.screening.stopped())
+        now_ms = self._clock.now_ms()
+        if action.model is not None and action.model.url:
+            # Naming a model grants its own address; only a denial can stand against that.
+            must(grant.check_denials(scope.remit, net("POST", action.model.url), now_ms))
+        if not scope.authority.plain:
+            return grant.admit(action, scope, now_ms, self._pricing)
+        must(grant.check(scope.remit, action.needs, now_ms))
+        if action.tool is not None and action.tool.builtin:
+            must(grant.check_denials(scope.remit, Need("tool", action.name), now_ms))
+        return None
+
+    def _reserve(self, action: Action, scope: Scope) -> Reservation | None:
         ledger = scope.ledger
         if ledger.deadline is not None and self._clock.monotonic() >= ledger.deadline:
             raise Refusal(Deny("deadline_exceeded", "budget", "the run's time is used up"))
@@ -136,7 +160,8 @@ class Gate:
         try:
             if action.tool is not None:
                 return await self._run_tool(action, scope, started)
-            reply = await _ask_model(action, scope)
+            with InFlight(scope.authority.meter, scope.remit, action.needs):
+                reply = await _ask_model(action, scope)
             text = encode_reply(reply)
         except asyncio.CancelledError:
             self._interrupted(action, scope, started)
@@ -145,21 +170,24 @@ class Gate:
             return self._failed(e, action, scope, started)
         usage, nano = reply.usage, self._pricing.cost(action.name, reply.usage, self._clock.now_ms())
         scope.ledger.settle(None, usage, nano)
+        action.nano = nano or 0
         scope.emit(EffectDone(action.key, msgspec.Raw(text), scope.label, usage, nano, self._since(started)))
-        return Done(reply, scope.label)
+        withheld = None if scope.screen is None else scope.screen.withheld.pop(action.key, None)
+        return Done(reply, scope.label) if withheld is None else Refused(withheld)
 
     async def _run_tool(self, action: Action, scope: Scope, started: float) -> Outcome:
         tool = action.tool
         assert tool is not None
         signature = tool.signature
         lease = Lease(action.needs, builtin=tool.builtin, tainted=scope.label.untrusted, timeout_s=tool.timeout_s)
+        scope.authority.equip(lease, action.admitted, action.facts)
         values = action.values
         if signature.context:
             values = {**values, signature.context: self._lend(action, scope, lease)}
         token = current_call.set(call := Call(scope, action.key, action.brought))
         limit = Deadline(tool.timeout_s)
         try:
-            with limit:
+            with limit, InFlight(scope.authority.meter, scope.remit, action.needs, lease):
                 if signature.is_async:
                     value = await tool.fn(**values)
                 else:
@@ -169,19 +197,23 @@ class Gate:
         except Exception as e:  # the tool's own code may raise anything; the run goes on
             if isinstance(e, TimeoutError) and limit.expired:
                 raise Exhausted("tool_timeout", f"{tool.name} passed its deadline of {tool.timeout_s:g} s") from None
-            raise Unavailable("tool_failed", f"{tool.name} failed: {type(e).__name__}: {str(e)[:500]}") from e
+            why = self.mask(str(e)[:500])
+            raise Unavailable("tool_failed", f"{tool.name} failed: {type(e).__name__}: {why}") from e
         finally:
             current_call.reset(token)
             lease.revoked = True
-            action.brought = join(lease.label, call.label)
-        text = as_text(value, tool.max_chars)
-        label = join(join(scope.label, tool.label), action.brought)
+            action.touched = tuple(lease.touched)
+            # A tool that labels its fields answers for what its handles brought; for its sub-agents nobody can.
+            action.brought = call.label if action.flow is not None else join(lease.label, call.label)
+        text = self.mask(as_text(value, tool.max_chars))
+        if scope.screen is not None:
+            text = await scope.screen.result(action.key, tool.name, text)
+        shown, label = flow.taken(action, scope, text)
+        label = join(scope.label, label)
         scope.emit(
-            EffectDone(
-                action.key, msgspec.Raw(_encode(text)), label, None, None, self._since(started), tuple(lease.touched)
-            )
+            EffectDone(action.key, msgspec.Raw(_encode(text)), label, None, None, self._since(started), action.touched)
         )
-        return Done(text, label)
+        return Done(shown, label)
 
     def _lend(self, action: Action, scope: Scope, lease: Lease) -> Context[Any]:
         return Context(
@@ -197,12 +229,17 @@ class Gate:
     def _failed(self, e: RemitError, action: Action, scope: Scope, started: float) -> Outcome:
         if isinstance(e, Conflict) or e.code == "disk_failed":
             raise e  # the journal itself failed: nothing more may be done in this run
+        if e.code == "revoked" and action.tier != "pure":
+            return self._doubt(action, scope)  # stopped under way: nobody knows what it had done
         if isinstance(e, Denied) or e.code == "sandbox_missing":  # no sandbox is a refusal, never a fallback
             return self._refuse(Deny(e.code, "effect", e.message, e.hint), action.key, action.name, scope, action)
         label = scope.label if action.tool is None else join(join(scope.label, action.tool.label), action.brought)
         if action.tool is not None and e.code != "tool_failed":
             label = scope.label  # the text is remit's own
-        scope.emit(EffectFailed(action.key, e.code, e.message, e.hint, e.retryable, label, self._since(started)))
+        elif action.flow is not None:
+            label = join(label, flow.failed(action, scope, e.message))
+        duration = self._since(started)
+        scope.emit(EffectFailed(action.key, e.code, e.message, e.hint, e.retryable, label, duration, action.touched))
         return Failed(e, label)
 
     def _interrupted(self, action: Action, scope: Scope, started: float) -> None:
@@ -210,8 +247,12 @@ class Gate:
         if action.tier == "pure":
             scope.emit(EffectFailed(action.key, "cancelled", "cancelled", duration_ms=self._since(started)))
         else:
-            item = new_id("doubt", self._clock.now_ms(), self._clock.random_bits(80))
-            scope.emit(EffectInDoubt(action.key, item, action.name, action.digest, action.arguments))
+            self._doubt(action, scope)
+
+    def _doubt(self, action: Action, scope: Scope) -> Waiting:
+        item = new_id("doubt", self._clock.now_ms(), self._clock.random_bits(80))
+        scope.emit(EffectInDoubt(action.key, item, action.name, action.digest, action.arguments))
+        return Waiting(item, "in_doubt")
 
     def _refuse(
         self, deny: Deny, key: str, name: str, scope: Scope, action: Action | None = None, arguments: Any = None
@@ -231,6 +272,8 @@ async def _ask_model(action: Action, scope: Scope) -> Reply:
     model, request = action.model, action.request
     assert model is not None and request is not None
     try:
+        if scope.screen is not None:
+            return await scope.screen.ask(action.key, model, request, scope.streaming, scope.listener)
         if not scope.streaming:
             return await model.request(request)
         listener = scope.listener

@@ -20,6 +20,7 @@ from remit.core.events import EffectDone, EffectResolved
 from remit.core.ids import new_id
 from remit.core.model import Reply
 from remit.errors import NonDeterminism, RemitError, error_of
+from remit.gate import flow
 from remit.gate.approval import open_doubt
 from remit.gate.resolve import Action
 from remit.gate.scope import Scope
@@ -50,6 +51,8 @@ async def answer(
             return _recorded_done(record.done, action, scope)
         case "failed" if not _try_again(record, action, scope):
             f = record.failed
+            if action.flow is not None and f.code == "tool_failed":
+                flow.failed(action, scope, f.message)
             return Failed(error_of(f.code, f.message, f.hint, f.retryable), f.label)
         case "denied":
             d = record.denied
@@ -74,8 +77,9 @@ def _try_again(record: Any, action: Action, scope: Scope) -> bool:
 
 def _recorded_done(done: EffectDone, action: Action, scope: Scope) -> Done:
     if action.tool is not None:
-        return Done(_text.decode(done.result), done.label, True)
+        return Done(flow.taken(action, scope, _text.decode(done.result))[0], done.label, True)
     scope.ledger.settle(None, done.usage, done.cost_nano)
+    action.nano = done.cost_nano or 0
     return Done(_reply.decode(done.result), done.label, True)
 
 

@@ -19,8 +19,12 @@ from remit.core.model import ModelRequest
 from remit.core.tools import Tool
 from remit.errors import RemitError
 from remit.gate.scope import Scope
+from remit.guard.policy_meter import NO_DRAW, Draw
 
 if TYPE_CHECKING:
+    from remit.core.decisions import Facts
+    from remit.guard.policy_admission import Admitted
+    from remit.guard.provenance import Call, Leaf
     from remit.ports.model import Model
 
 MAX_ARGUMENT_BYTES: Final = 1024 * 1024
@@ -30,19 +34,26 @@ class Action:
     """One effect, resolved."""
 
     __slots__ = (
+        "admitted",
         "arguments",
         "brought",
         "digest",
+        "draw",
+        "facts",
+        "flow",
         "key",
         "kind",
         "model",
         "name",
+        "nano",
         "needs",
         "rate_name",
         "request",
         "size",
         "tier",
         "tool",
+        "touched",
+        "tried",
         "values",
     )
 
@@ -60,6 +71,13 @@ class Action:
         self.model: Model | None = None
         self.request: ModelRequest | None = None
         self.rate_name = f"{kind}:{name}"
+        self.facts: Facts | None = None  # these three only where more than the remit's own ruling counts
+        self.admitted: Admitted | None = None
+        self.draw: Draw = NO_DRAW
+        self.touched: tuple[str, ...] = ()  # what the call's handles used
+        self.tried = False
+        self.nano = 0  # what it really cost
+        self.flow: Call | None = None  # the call as the flow rule sees it, when its tool has labels
         self.brought = USER  # trust of what a tool's handles and children brought in
 
     def intent(self, label: Label) -> EffectIntent:
@@ -72,20 +90,31 @@ def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
     """The action of a tool call; a Deny says what is wrong with it."""
     if call.invalid:
         return Deny("arguments_invalid", "resolve", f"the arguments are not a JSON object: {call.invalid[:200]!a}")
+    arguments: dict[str, Any] = call.arguments
+    handed: list[Leaf] = []  # what handles in the arguments stood for
     try:
-        size, digest = measure_arguments(call.name, call.arguments)
+        if scope.values is not None:
+            arguments = scope.values.resolve(arguments, handed)
+        size, digest = measure_arguments(call.name, arguments)
     except (ValueError, TypeError, RecursionError) as e:
         return Deny("arguments_invalid", "resolve", f"the arguments are not plain JSON: {e}")
+    except RemitError as e:
+        return Deny(e.code, "resolve", e.message, e.hint)
     if size > MAX_ARGUMENT_BYTES:
         return Deny("arguments_invalid", "resolve", f"the arguments have {size} bytes; at most {MAX_ARGUMENT_BYTES}")
     tool = scope.tools.get(call.name) or scope.find_tool(call.name)
     if tool is None:
         names = ", ".join(sorted(scope.tools)[:40]) or "none"
         return Deny("tool_unknown", "resolve", f"there is no tool {call.name[:64]!a}; the tools are: {names}")
-    action = Action(key, "tool", tool.name, tool.tier, digest, call.arguments)
+    action = Action(key, "tool", tool.name, tool.tier, digest, arguments)
     action.tool = tool
+    action.size = size
+    if scope.values is not None and tool.labels is not None:
+        from remit.guard.provenance import Call  # only runs with labels need it
+
+        action.flow = Call(tool.name, tool.labels, arguments, handed, digest)
     try:
-        action.values = tool.signature.decode(call.arguments)
+        action.values = tool.signature.decode(arguments)
         own = () if tool.needs is None else tuple(tool.needs(**action.values))
     except RemitError as e:
         return Deny(e.code, "resolve", f"{tool.name}: {e.message}", e.hint)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from remit.core.events import Event
 from remit.core.labels import USER, Label
 from remit.core.remit import Remit
 from remit.core.tools import Tool
-from remit.gate.budget import Ledger
 from remit.guard.handles import Lease
+from remit.guard.ledger import Ledger
+from remit.guard.policy_admission import Authority, authority_of
+from remit.guard.policy_meter import Revocations
+from remit.guard.screen import Screen
 from remit.ports.journal import Entry, RunLog
+
+if TYPE_CHECKING:
+    from remit.guard.provenance import ValueStore
 
 
 class Recorder(Protocol):
@@ -27,6 +33,7 @@ class Scope:
 
     __slots__ = (
         "agent",
+        "authority",
         "denied",
         "deps",
         "find_tool",
@@ -39,9 +46,11 @@ class Scope:
         "recorded",
         "remit",
         "run_id",
+        "screen",
         "streaming",
         "tool_calls",
         "tools",
+        "values",
     )
 
     def __init__(  # noqa: PLR0913  # made by the runner only, by keyword
@@ -59,10 +68,12 @@ class Scope:
         recorded: Recorder | None = None,
         listener: Callable[[Entry | None, Any], None] | None = None,
         priority: str = "normal",
+        authority: Authority | None = None,
     ) -> None:
         self.run_id = run_id
         self.agent = agent
         self.remit = remit
+        self.authority = authority or authority_of(remit, run_id, Revocations())
         self.log = log
         self.ledger = ledger
         self.tools = tools
@@ -73,7 +84,10 @@ class Scope:
         self.listener = listener
         self.priority = priority
         self.label: Label = USER
+        self.values: ValueStore | None = None
+        """where single values came from; None = no tool of the run has labels"""
         self.streaming = listener is not None  # ask for streamed replies
+        self.screen: Screen | None = None  # None = nothing is configured, and no model is remote
         self.tool_calls = 0
         self.denied = 0
 

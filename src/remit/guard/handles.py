@@ -7,18 +7,27 @@ again, so a tool that touches more than it declared still gets no further than t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from remit.core import needs
 from remit.core.addresses import looks_like_ipv4
 from remit.core.effects import Need
 from remit.core.labels import USER, Label, join
-from remit.core.remit import Remit
+from remit.core.remit import Remit, Ruling
 from remit.errors import Denied
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from remit.core.grants import Grant
+    from remit.guard.code_handle import GrantedCode
+    from remit.guard.leaks import LeakGuard
+    from remit.guard.policy_meter import Meter
+    from remit.ports.code_sandbox import CodeSandbox
     from remit.ports.http import HttpReply
+    from remit.ports.made_tool import ToolStore
     from remit.ports.sandbox import Sandbox, SandboxResult
     from remit.ports.tool import Egress, Files, Workspace
 
@@ -28,7 +37,21 @@ MAX_TOUCHED: Final = 64  # handle uses that one outcome lists
 class Lease:
     """The life of one call's handles: they stop working when `revoked` is set."""
 
-    __slots__ = ("builtin", "label", "needs", "revoked", "tainted", "timeout_s", "touched")
+    __slots__ = (
+        "approved",
+        "arguments",
+        "builtin",
+        "current",
+        "held",
+        "judge",
+        "label",
+        "meter",
+        "needs",
+        "revoked",
+        "tainted",
+        "timeout_s",
+        "touched",
+    )
 
     def __init__(self, held: tuple[Need, ...], *, builtin: bool, tainted: bool, timeout_s: float) -> None:
         self.needs = held
@@ -39,6 +62,18 @@ class Lease:
         self.touched: list[str] = []
         self.label = USER
         """trust of what came in through the handles"""
+        self.meter: Meter | None = None
+        """counters and revocations of the run; None = nothing is counted"""
+        self.arguments: Any = None
+        """of the call, for grants that hold for some arguments only"""
+        self.held: tuple[Grant, ...] = ()
+        """grants with counters that this call has drawn on"""
+        self.approved: tuple[Need, ...] = ()
+        """needs that no grant covers, and that a person allowed for this call; denials still stand against them"""
+        self.judge: Callable[[Need, bool, int], str] | None = None
+        """(need, whether a grant covers it, now in ms) -> why policies refuse it during this call; "" = they do not"""
+        self.current: list[Need] = []
+        """what a handle does at this moment"""
 
     def brings(self, handle: str) -> None:
         """What an own tool gets through a handle is untrusted; a built-in declares what it returns."""
@@ -51,6 +86,39 @@ class Lease:
             raise Denied("revoked", "the call that lent this handle has returned")
         if len(self.touched) < MAX_TOUCHED:
             self.touched.append(str(need))
+
+    def ruling(self, remit: Remit, need: Need, now_ms: int, *, again: bool = False, size_bytes: int = 0) -> Ruling:
+        """What the remit says of a use in this call, counted against bounded grants.
+
+        A call draws once on a grant, except `again` = each use is one of its own (a request, a program).
+        """
+        meter = self.meter
+        if meter is None:
+            return remit.ruling(need, now_ms)
+        held = () if again else self.held
+        ruling = meter.ruling(remit, need, now_ms, arguments=self.arguments, size_bytes=size_bytes, held=held)
+        covered = ruling.allowed
+        if not covered and not ruling.denied and need in self.approved:
+            ruling = Ruling(True, "approved")
+        why = self.judge(need, covered, now_ms) if self.judge is not None and ruling.allowed else ""
+        if why:
+            return Ruling(False, why, True)
+        fresh = tuple(grant for grant in ruling.charged if grant not in held)
+        if ruling.allowed and fresh:
+            meter.take(fresh, now_ms, size_bytes)
+            self.held = tuple(dict.fromkeys(self.held + fresh))
+        return ruling
+
+    @contextmanager
+    def using(self, need: Need) -> Iterator[None]:
+        """Around what a handle waits for, so that a revocation finds it."""
+        self.current.append(need)
+        try:
+            yield
+        finally:
+            self.current.remove(need)
+        if self.revoked:
+            raise Denied("revoked", "the call that lent this handle has returned, or its grant was revoked")
 
 
 class Lenders(Protocol):
@@ -68,6 +136,23 @@ class Lenders(Protocol):
 
     def workspace(self, folder: str) -> Workspace:
         """The folder, opened once."""
+        ...
+
+    @property
+    def made_tools(self) -> ToolStore:
+        """Tools that agents wrote."""
+        ...
+
+    def code_sandbox(self, tier: str) -> CodeSandbox:
+        """Tier T1 or T2."""
+        ...
+
+    def leaks(self) -> LeakGuard:
+        """What looks at everything that leaves."""
+        ...
+
+    def broker(self, admit: Callable[..., Any], note: Callable[[str], None]) -> AbstractAsyncContextManager[str]:
+        """An egress broker for one program: the path of its socket; `admit` judges each request."""
         ...
 
 
@@ -91,22 +176,38 @@ class Handles:
     def shell(self) -> GrantedShell:
         """Programs whose argv is granted, in the sandbox."""
         self._lease.brings("shell")
-        return GrantedShell(
-            self._check, self._lease, self._remit, self._outside.workspace(self._folder), self._outside.sandbox
-        )
+        return GrantedShell(self._check, self._lease, self._remit, self._outside.workspace(self._folder), self._outside)
 
     @property
     def http(self) -> GrantedHttp:
         """Requests to what is granted."""
         self._lease.brings("http")
-        return GrantedHttp(self._check, self._lease, self._remit, self._outside.egress)
+        return GrantedHttp(self._check, self._lease, self._remit, self._outside)
+
+    @property
+    def made_tools(self) -> ToolStore:
+        """The store of made tools, for whoever may make one."""
+        self._check(Need("tool", "tool_create"))
+        return self._outside.made_tools
+
+    @property
+    def code(self) -> GrantedCode:
+        """Code of others, in a sandbox without an outside."""
+        from remit.guard.code_handle import GrantedCode  # most runs run no such code
+
+        self._lease.brings("code")
+        return GrantedCode(self._lease, self._outside.code_sandbox)
 
     def _allows(self, verb: str, path: str) -> bool:
-        return self._remit.allows(Need(verb, path), self._now_ms())
+        return self._lease.ruling(self._remit, Need(verb, path), self._now_ms()).allowed
 
-    def _check(self, need: Need) -> None:
-        self._lease.touch(need)
-        ruling = self._remit.ruling(need, self._now_ms())
+    def _check(self, need: Need, size_bytes: int = 0) -> None:
+        lease = self._lease
+        lease.touch(need)
+        own = not (lease.builtin and need in lease.needs)  # the gate has counted what a built-in declared
+        ruling = lease.ruling(self._remit, need, self._now_ms(), again=own, size_bytes=size_bytes)
+        if ruling.spent:
+            raise Denied("grant_bound", f"{need}: {ruling.spent}")
         if not ruling.allowed:
             code = "denied_by_rule" if ruling.denied else "not_granted"
             raise Denied(code, f"{need} is not covered" if not ruling.denied else f"{need}: {ruling.rule}")
@@ -116,37 +217,43 @@ class GrantedShell:
     """Runs programs in tier T3; there is no other way to run one."""
 
     def __init__(
-        self, check: Callable[[Need], None], lease: Lease, remit: Remit, workspace: Workspace, sandbox: Sandbox
+        self, check: Callable[..., None], lease: Lease, remit: Remit, workspace: Workspace, outside: Lenders
     ) -> None:
         self._check = check
         self._lease = lease
         self._remit = remit
         self._workspace = workspace
-        self._sandbox = sandbox
+        self._outside = outside
 
-    async def run(self, argv: tuple[str, ...], *, cwd: str = ".", stdin: bytes = b"") -> SandboxResult:
-        """Run one program; a built-in may add options of its own to the argv that the gate has checked."""
+    async def run(
+        self, argv: tuple[str, ...], *, cwd: str = ".", stdin: bytes = b"", network: bool = False
+    ) -> SandboxResult:
+        """Run one program; a built-in may add options of its own to the argv that the gate has checked.
+
+        `network` lends it the egress broker, where the remit grants any use of the network; else it has none at all.
+        """
         need = needs.shell(argv)
         if not self._declared(argv):
             self._check(need)
         else:
             self._lease.touch(need)
+        from remit.guard.outgoing import way_out
         from remit.ports.sandbox import SandboxJob  # most runs start no program
 
-        result = await self._sandbox.run(
-            SandboxJob(
-                argv=argv,
-                workspace=self._workspace.root,
-                cwd=cwd,
-                writable=writable_folders(self._remit),
-                denied=self._remit.denied("fs.read"),
-                stdin=stdin,
-                timeout_s=max(0.1, self._lease.timeout_s - 0.5),  # the sandbox ends first and says why
-            )
-        )
-        if self._lease.revoked:
-            raise Denied("revoked", "the call that lent this handle has returned")
-        return result
+        lease = self._lease
+        with lease.using(need):
+            async with way_out(network, self._check, lease, self._remit, self._outside) as socket:
+                job = SandboxJob(
+                    argv=argv,
+                    workspace=self._workspace.root,
+                    cwd=cwd,
+                    writable=writable_folders(self._remit),
+                    denied=self._remit.denied("fs.read"),
+                    stdin=stdin,
+                    timeout_s=max(0.1, lease.timeout_s - 0.5),  # the sandbox ends first and says why
+                    network=socket,
+                )
+                return await self._outside.sandbox.run(job)
 
     def _declared(self, argv: tuple[str, ...]) -> bool:
         held = [n for n in self._lease.needs if n.verb == "shell"]
@@ -156,30 +263,25 @@ class GrantedShell:
 class GrantedHttp:
     """Sends requests through the egress check."""
 
-    def __init__(self, check: Callable[[Need], None], lease: Lease, remit: Remit, egress: Egress) -> None:
+    def __init__(self, check: Callable[..., None], lease: Lease, remit: Remit, outside: Lenders) -> None:
         self._check = check
         self._lease = lease
         self._remit = remit
-        self._egress = egress
+        self._outside = outside
 
     async def fetch(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> HttpReply:
         """One request; raises flow_denied for an own tool once untrusted data is in the context."""
-        need = needs.net(method, url)
-        self._check(need)
-        if self._lease.tainted and need not in self._lease.needs:
-            # The gate asked a person about declared requests only.
-            raise Denied("flow_denied", f"{need}: untrusted data is in the context, and the tool did not declare this")
-        from remit.ports.http import HttpRequest  # most runs send no request of their own
+        from remit.guard.outgoing import Outgoing  # most runs send no request of their own
+        from remit.ports.http import HttpRequest
 
-        literal = literal_host(self._remit, need)
-        reply = await self._egress.fetch(
-            HttpRequest(method.upper(), url, tuple((headers or {}).items()), body),
-            frozenset({(need.detail[2], int(need.detail[3]))}) if literal else frozenset(),
-        )
-        if self._lease.revoked:
-            raise Denied("revoked", "the call that lent this handle has returned")
+        outgoing = Outgoing(self._check, self._lease, self._remit, self._outside.leaks)
+        request, private = outgoing.admit(HttpRequest(method.upper(), url, tuple((headers or {}).items()), body))
+        with self._lease.using(needs.net(method, url)):
+            reply = await self._outside.egress.fetch(request, private)
+        if self._lease.meter is not None:
+            self._lease.meter.passed(self._lease.held, len(reply.body))
         return reply
 
 
@@ -187,7 +289,7 @@ def writable_folders(remit: Remit) -> tuple[str, ...]:
     """Granted write patterns that no write denial reaches into: a program gets a folder whole or not at all."""
     denials = [_fixed_part(d) for d in remit.denied("fs.write")]
     found = []
-    for pattern in remit.granted("fs.write"):
+    for pattern in remit.bindable("fs.write"):
         folder = _fixed_part(pattern)
         if not any(d.startswith(folder) or folder.startswith(d) for d in denials):
             found.append(pattern)
@@ -210,7 +312,7 @@ def literal_host(remit: Remit, need: Need) -> bool:
     host = need.detail[2]
     if ":" not in host and not looks_like_ipv4(host):
         return False
-    layers = [layer.grants for layer in remit.layers if layer.grants is not None]
+    layers = [layer.grants or () for layer in remit.layers if not layer.silent("net")]
     return bool(layers) and all(
         any(g.parts[2:3] == need.detail[2:3] and g.covers(need) for g in grants) for grants in layers
     )

@@ -1,46 +1,118 @@
-"""Verification of a journal file: every chain, its blobs, its anchors, and the projections beside it.
+"""Verification of a journal file: the signed log, every chain, its blobs, its anchors, the projections beside it.
 
-One read transaction a run, so a busy journal can be verified while it is written; entries are streamed.
-Problems are texts that name the run, the seq and the reason. See verify.py for what no chain can show.
+One read transaction for the log and one a run, so a busy journal can be verified while it is written; entries are
+streamed. Problems are texts that name the run, the seq and the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import apsw
+from msgspec import Struct
 
 from remit.errors import RemitError
 from remit.journal.heads import FINAL, MAX_TASK, PARKED, Head
+from remit.journal.log_check import LogCheck
+from remit.journal.rotation import rotated_runs
 from remit.journal.schema import check_schema, disk_error, read_entries
+from remit.journal.signing_key import AuditPlace, trusted_keys
 from remit.journal.verify import RunCheck
+from remit.journal.witness import KeptHead, read_witness
 
 MAX_LISTED: Final = 20  # rows named by one file-wide check
 
 
-def verify_file(connection: apsw.Connection, path: str, run_id: str = "") -> list[str]:
-    """Problems of one run, or (run_id "") of the whole file; empty = intact."""
-    problems: list[str] = []
+class Verdict(Struct):
+    """What a verification found."""
+
+    problems: list[str]
+    """empty = intact"""
+    runs: int = 0
+    """chains that were checked"""
+    records: int = 0
+    """of the log, each under a signature"""
+    checkpoints: int = 0
+    at_ms: int = 0
+    """time of the newest checkpoint; 0 = there is none"""
+    kept: int = 0
+    """records under the newest checkpoint that was kept outside the file and holds"""
+
+
+def verify_file(
+    connection: apsw.Connection,
+    path: str,
+    place: AuditPlace,
+    run_id: str = "",
+    tick: Callable[[int], None] | None = None,
+) -> Verdict:
+    """Check one run with what the log says of it, or (run_id "") the whole file.
+
+    Args:
+        tick: told the number of chains checked so far.
+    """
+    verdict = Verdict([])
     try:
+        # The copies are read first: the file can only be further than they are.
+        kept = _kept(place, path, verdict)
         check_schema(connection, path)
-        runs = [run_id] if run_id else _run_ids(connection)
-        for each in runs:
-            problems += verify_run(connection, each)
+        rotated = _check_log(connection, place, run_id, kept, verdict)
+        for each in [run_id] if run_id else _run_ids(connection):
+            verdict.problems += verify_run(connection, each, each in rotated)
+            verdict.runs += 1
+            if tick is not None:
+                tick(verdict.runs)
         if not run_id:
-            problems += _file_problems(connection)
+            verdict.problems += _file_problems(connection)
     except apsw.Error as error:
-        problems.append(disk_error(error, path).message)
+        verdict.problems.append(disk_error(error, path).message)
+    except UnicodeDecodeError:
+        verdict.problems.append("the file is damaged: a text is not UTF-8")
     except RemitError as error:
-        problems.append(error.message)
-    return problems
+        verdict.problems.append(error.message)
+    return verdict
 
 
-def verify_run(connection: apsw.Connection, run_id: str) -> list[str]:
+def _kept(place: AuditPlace, path: str, verdict: Verdict) -> tuple[list[bytes], list[bytes]]:
+    """The checkpoints that were kept outside the file: (kept head, witness file)."""
+    try:
+        return KeptHead(place.folder, path).read(), read_witness(place.witness)
+    except OSError as error:
+        verdict.problems.append(f"the kept checkpoints cannot be read: {error.strerror}")
+        return [], []
+
+
+def _check_log(
+    connection: apsw.Connection,
+    place: AuditPlace,
+    run_id: str,
+    kept: tuple[list[bytes], list[bytes]],
+    verdict: Verdict,
+) -> set[str]:
+    """Check the log and the kept checkpoints; returns the runs whose content a signed rotation dropped."""
+    keys = trusted_keys(place)
+    connection.execute("BEGIN")
+    try:
+        check = LogCheck(connection, keys, run_id)
+        check.checkpoints()
+        check.events()
+        verdict.kept = check.kept(kept[0], "kept head")
+        if place.witness:
+            verdict.kept = max(check.kept(kept[1], "witness"), verdict.kept)
+        rotated, faults = rotated_runs(connection, keys)
+        verdict.records, verdict.checkpoints, verdict.at_ms = check.size, check.count, check.at_ms
+        verdict.problems += [*check.finish(), *faults]
+        return rotated
+    finally:
+        connection.execute("COMMIT")
+
+
+def verify_run(connection: apsw.Connection, run_id: str, rotated: bool = False) -> list[str]:
     """Problems of one run."""
     connection.execute("BEGIN")
     try:
-        check = RunCheck(run_id)
+        check = RunCheck(run_id, rotated=rotated)
         for entry, blob, gone in read_entries(connection, run_id):
             check.stored(entry, blob, gone)
         _check_anchors(connection, check)

@@ -24,6 +24,7 @@ import msgspec
 
 from remit.core.events import EffectDone, Event
 from remit.errors import Conflict, InternalError, Invalid
+from remit.journal.sealed import Seal, stand_in
 from remit.ports.journal import Entry
 
 GENESIS: Final = bytes(32)
@@ -67,7 +68,7 @@ def hash_entry(prev: bytes, prefix: bytes, numbers: tuple[int, int, int], body: 
 class Tip:
     """The end of one run's chain, and the only place that makes entries."""
 
-    __slots__ = ("_prefix", "epoch", "hash", "run_id", "seq")
+    __slots__ = ("_prefix", "epoch", "hash", "run_id", "seal", "seq")
 
     def __init__(self, run_id: str, *, epoch: int, seq: int = 0, last: bytes = GENESIS) -> None:
         self._prefix = run_prefix(run_id)
@@ -75,10 +76,15 @@ class Tip:
         self.epoch = epoch
         self.seq = seq
         self.hash = last
+        self.seal: Seal | None = None
+        """what the contents of events are sealed with; None = they are not"""
 
     def extend(self, event: Event, at_ms: int) -> Entry:
         """The entry of `event` after the tip, which becomes the tip; value_invalid leaves the tip alone."""
-        return self.add(encode_event(event), at_ms)
+        body = encode_event(event)
+        if self.seal is not None:
+            body = self.seal(self.seq + 1, body)
+        return self.add(body, at_ms)
 
     def add(self, body: bytes, at_ms: int) -> Entry:
         """The entry of an encoded event after the tip, which becomes the tip."""
@@ -112,7 +118,8 @@ def encode_event(event: Event) -> bytes:
 def decode_event(body: bytes) -> Event:
     """The event of a stored body.
 
-    Raises journal_format (a kind of event that this version does not know) and chain_broken (not an event).
+    Raises journal_format (a kind of event that this version does not know), key_missing (its contents are sealed,
+    and whoever read it opened nothing: sealed.py) and chain_broken (not an event).
     """
     if len(body) > MAX_EVENT_BYTES:
         raise Conflict("chain_broken", f"an event of {len(body)} bytes; at most {MAX_EVENT_BYTES} are written")
@@ -122,6 +129,8 @@ def decode_event(body: bytes) -> Event:
         tag = _tag_of(body)
         if tag and tag not in _TAGS:
             raise InternalError("journal_format", f"unknown kind of event: {tag!r:.60}") from None
+        if tag and stand_in(body) is not body:
+            raise Invalid("key_missing", f"the contents of the {tag} event are sealed") from None
         raise Conflict("chain_broken", f"not an event: {_reason(error)}") from None
     return event
 

@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from remit.journal.chain import GENESIS
 from remit.journal.heads import Change, Head
-from remit.journal.schema import insert_events, insert_runs, move_heads
+from remit.journal.log import SignedLog
+from remit.journal.schema import insert_runs, move_heads
 from remit.ports.journal import Entry
 
 EXISTS: Final = "exists"
@@ -47,25 +48,26 @@ class Part(Struct):
         return (self.run_id, self.epoch, self.after, seq, digest, at_ms, self.status, owner)
 
 
-def write(connection: apsw.Connection, parts: Sequence[Part]) -> dict[str, str]:
+def write(connection: apsw.Connection, log: SignedLog, parts: Sequence[Part]) -> dict[str, str]:
     """Write the parts in one transaction; returns {run_id: EXISTS | STALE} of those that were refused.
 
     Raises apsw errors after rolling back; then nothing of the batch is written.
     """
     begin(connection)
     try:
-        if _apply(connection, parts):
+        if _apply(connection, log, parts):
             connection.execute("COMMIT")
             return {}
         connection.execute("ROLLBACK")
         begin(connection)
         refused = _refused(connection, parts)
         good = [part for part in parts if part.run_id not in refused]
-        if good and not _apply(connection, good):
+        if good and not _apply(connection, log, good):
             raise apsw.InternalError("the fence changed inside a transaction")
         connection.execute("COMMIT")
         return refused
     except BaseException:
+        log.forget()
         rollback(connection)
         raise
 
@@ -98,12 +100,12 @@ def apply_change(connection: apsw.Connection, run_id: str, change: Change, seq: 
         connection.execute("UPDATE inbox SET open = 0 WHERE item = ? AND run_id = ?", (change.closes, run_id))
 
 
-def _apply(connection: apsw.Connection, parts: Sequence[Part]) -> bool:
+def _apply(connection: apsw.Connection, log: SignedLog, parts: Sequence[Part]) -> bool:
     """Everything between BEGIN and COMMIT; False when a fence does not hold."""
     insert_runs(connection, [_new_run(part, part.create) for part in parts if part.create is not None])
     if move_heads(connection, [part.head() for part in parts]) != len(parts):
         return False
-    insert_events(connection, [entry for part in parts for entry in part.entries])
+    log.insert(connection, [part.entries for part in parts if part.entries])
     for part in parts:
         for change, seq in part.changes:
             apply_change(connection, part.run_id, change, seq)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EACCES
 from typing import TYPE_CHECKING, Final
 
 from remit.errors import Invalid, Unavailable
@@ -11,20 +12,26 @@ from remit.ports.clock import Clock
 from remit.ports.journal import Journal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from remit.journal.encrypted import AtRest
 
 FOLDER_MODE: Final = 0o700  # only for folders that are made here
 FILE_MODE: Final = 0o600
 
 
-def open_journal(spec: str, clock: Clock) -> Journal:
+def open_journal(spec: str, clock: Clock, at_rest: Callable[[], AtRest] | None = None, witness: str = "") -> Journal:
     """The journal that `spec` names.
 
     Args:
         spec: `memory:` or `sqlite:PATH`. Missing folders of PATH are made with mode 0700, the file has 0600.
         clock: wall time of the entries.
+        at_rest: called for a file only: its keys, and what seals contents (encrypted.py).
+        witness: a file that gets signed checkpoints (witness.py), "" for none.
 
-    Raises: value_invalid (another spec, a folder as PATH, not a journal), disk_failed, journal_format, chain_broken.
+    Raises: value_invalid (another spec, a folder as PATH, not a journal), disk_failed, journal_format, chain_broken,
+        key_missing, key_wrong, encryption_mismatch, and what `at_rest` raises.
     """
     kind, colon, path = spec.partition(":")
     if kind == "memory" and colon and not path:
@@ -42,9 +49,12 @@ def open_journal(spec: str, clock: Clock) -> Journal:
         raise Unavailable("disk_failed", f"the journal cannot be made: {error.strerror}: {path!r:.120}") from None
     except ValueError as error:
         raise Invalid("value_invalid", f"not a path: {type(error).__name__}") from None
+    from remit.journal.encrypted import PLAIN
+    from remit.journal.signing_key import AuditPlace, default_place
     from remit.journal.sqlite import SqliteJournal  # SQLite is loaded only by those who use it
 
-    return SqliteJournal(path, clock)
+    audit = AuditPlace(default_place().folder, witness)
+    return SqliteJournal(path, clock, audit=audit, at_rest=PLAIN if at_rest is None else at_rest())
 
 
 def _make_file(path: Path) -> None:
@@ -55,13 +65,14 @@ def _make_file(path: Path) -> None:
     if not path.parent.exists():
         path.parent.mkdir(FOLDER_MODE, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-    except PermissionError:
-        if os.access(path, os.R_OK):
-            return  # a journal that may only be read: it is listed, shown and verified; writing is disk_failed
-        raise
-    try:
-        if os.fstat(descriptor).st_uid == os.geteuid():
-            os.fchmod(descriptor, FILE_MODE)
-    finally:
-        os.close(descriptor)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
+    except FileExistsError:
+        # It is not opened: closing it would drop the locks that another journal of this process holds on the file.
+        if path.is_dir():
+            raise
+        if not path.exists():  # a link to a file that is not there yet
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        if not os.access(path, os.R_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES)) from None
+        if path.stat().st_uid == os.geteuid() and os.access(path, os.W_OK):
+            path.chmod(FILE_MODE)  # else it may only be read: it is listed, shown and verified; writing is disk_failed

@@ -34,6 +34,7 @@ from remit.core.events import (
     RunDone,
     RunResumed,
     RunStarted,
+    Screened,
     WaitClosed,
     WaitOpened,
 )
@@ -120,7 +121,7 @@ class Recorded:
                 self.done = event
             case Reflected():
                 self.reflections.append(event)
-            case RunResumed():
+            case RunResumed() | Screened():
                 pass
             case _:
                 old = self._records.get(event.key) or Record(event.key, "intent")

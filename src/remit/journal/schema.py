@@ -1,15 +1,16 @@
 """The SQLite form of the journal: tables, connections, and statements that take many rows in one step.
 
 Tables (all STRICT): `runs` one row a run (list fields, the chain's anchors seq and hash, epoch, owner),
-`events` (run_id, seq) -> body or blob, and hash (prev is the hash of the row before, so it is not
-stored), `inbox` item -> question event and whether it is open, `blobs` bodies over 64 KB by SHA-256,
-`meta` the format. `runs` and `inbox` are projections, written in the transaction of their events.
+`events` position in the log and (run_id, seq) -> body or blob (neither: dropped by a rotation), and hash (prev is
+the hash of the row before, so it is not stored), `checkpoints` one signed row a commit (log.py), `rotations` signed
+notes of what was dropped, `inbox` item -> question event and whether it is open, `blobs` bodies over 64 KB by
+SHA-256, `meta` the format and the log's id. `runs` and `inbox` are projections, written with their events.
 
 Why one step a batch: every sqlite3_step releases the GIL and must win it back from the event loop,
 so 512 rows in 512 steps can wait 512 times. Multi-row VALUES of the next power of two, padded with
 NULL rows that WHERE drops, need one step and at most ten cached statements a kind.
 
-Why `events` has rowids: rows of 1,000 interleaved runs are then appended to the same pages and only the
+Why `events` is keyed by position: rows of 1,000 interleaved runs are then appended to the same pages and only the
 index is spread. WITHOUT ROWID puts each on a page of its own: 512 rows dirty 512 pages, and the same 50,000
 events took 1.00 s of CPU at 18,000 to 40,000 events/s against 0.23 s at 139,000 (bench/journal.py's floor).
 
@@ -30,13 +31,13 @@ from remit.errors import Conflict, InternalError, Invalid, RemitError, Unavailab
 from remit.journal.chain import GENESIS
 from remit.ports.journal import Entry
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 APPLICATION_ID: Final = 0x72656D74  # "remt"
 BLOB_BYTES: Final = 64 * 1024  # larger bodies go to `blobs` (DESIGN 6)
 MAX_ROWS: Final = 512  # rows a transaction
 CHECKPOINT_PAGES: Final = 4000  # 16 MB of WAL between checkpoints
 
-_TABLES: Final = {
+TABLES: Final = {
     "meta": "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     "runs": """CREATE TABLE runs (
         run_id TEXT NOT NULL UNIQUE, agent TEXT NOT NULL, task TEXT NOT NULL, parent TEXT NOT NULL,
@@ -44,10 +45,14 @@ _TABLES: Final = {
         seq INTEGER NOT NULL, hash BLOB NOT NULL, epoch INTEGER NOT NULL, owner TEXT NOT NULL) STRICT""",
     "runs_started": "CREATE INDEX runs_started ON runs (started_ms, run_id)",
     "events": """CREATE TABLE events (
-        run_id TEXT NOT NULL, seq INTEGER NOT NULL, epoch INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-        body BLOB, blob BLOB, hash BLOB NOT NULL,
-        PRIMARY KEY (run_id, seq), CHECK ((body IS NULL) <> (blob IS NULL))) STRICT""",
+        position INTEGER PRIMARY KEY, run_id TEXT NOT NULL, seq INTEGER NOT NULL, epoch INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL, body BLOB, blob BLOB, hash BLOB NOT NULL,
+        UNIQUE (run_id, seq), CHECK (body IS NULL OR blob IS NULL)) STRICT""",
     "events_blob": "CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL",
+    "checkpoints": """CREATE TABLE checkpoints (
+        after INTEGER PRIMARY KEY, size INTEGER NOT NULL, at_ms INTEGER NOT NULL, leaves BLOB NOT NULL,
+        peaks BLOB NOT NULL, places BLOB NOT NULL, begun BLOB NOT NULL, signature BLOB NOT NULL) STRICT""",
+    "rotations": "CREATE TABLE rotations (number INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT",
     "inbox": """CREATE TABLE inbox (
         item TEXT PRIMARY KEY, run_id TEXT NOT NULL, seq INTEGER NOT NULL, open INTEGER NOT NULL)
         STRICT, WITHOUT ROWID""",
@@ -58,8 +63,8 @@ _TABLES: Final = {
 
 _EVENTS: Final = (
     7,
-    "INSERT INTO events (run_id, seq, epoch, at_ms, body, blob, hash)"
-    " SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL",
+    "INSERT INTO events (position, run_id, seq, epoch, at_ms, body, blob, hash)"
+    " SELECT * FROM (VALUES {}) WHERE column2 IS NOT NULL",
 )
 _RUNS: Final = (
     8,
@@ -73,7 +78,7 @@ _HEADS: Final = (
     " FROM (VALUES {}) AS v WHERE runs.run_id = v.column1 AND runs.epoch = v.column2 AND runs.seq = v.column3",
 )
 
-_READ: Final = """SELECT e.seq, e.epoch, e.at_ms, coalesce(e.body, b.data, x''), e.hash, e.blob, b.data IS NULL
+_READ: Final = """SELECT e.seq, e.epoch, e.at_ms, coalesce(e.body, b.data), e.hash, e.blob
     FROM events AS e LEFT JOIN blobs AS b ON b.hash = e.blob
     WHERE e.run_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?"""
 
@@ -81,6 +86,9 @@ _READ: Final = """SELECT e.seq, e.epoch, e.at_ms, coalesce(e.body, b.data, x''),
 @lru_cache(maxsize=64)
 def _statement(shape: tuple[int, str], rows: int) -> str:
     width, text = shape
+    if shape is _EVENTS:  # ?1 is the first position: one bound value a batch instead of one a row
+        marks = "," + ",".join("?" * width) + ")"
+        return text.format(",".join([f"(?1+{row}{marks}" for row in range(rows)]))
     row = "(" + ",".join("?" * width) + ")"
     return text.format(",".join([row] * rows))
 
@@ -91,9 +99,9 @@ def _many(connection: apsw.Connection, shape: tuple[int, str], values: list[Any]
     connection.execute(_statement(shape, size), values)
 
 
-def insert_events(connection: apsw.Connection, entries: Iterable[Entry]) -> None:
-    """Insert the entries (at most MAX_ROWS), bodies over 64 KB as blobs."""
-    values: list[Any] = []
+def insert_events(connection: apsw.Connection, first: int, entries: Iterable[Entry]) -> None:
+    """Insert the entries (at most MAX_ROWS) from position `first` of the log on, bodies over 64 KB as blobs."""
+    values: list[Any] = [first]
     rows = 0
     for entry in entries:
         body: bytes | None = entry.body
@@ -128,14 +136,14 @@ def move_heads(connection: apsw.Connection, heads: Sequence[tuple[Any, ...]]) ->
 def read_entries(
     connection: apsw.Connection, run_id: str, after: int = 0, limit: int = -1
 ) -> Iterator[tuple[Entry, bytes | None, bool]]:
-    """(entry, blob hash or None, whether the blob is missing) after `after`, streamed in order."""
+    """(entry, blob hash or None, whether the body is missing) after `after`, streamed in order."""
     prev = GENESIS
     if after > 0:
         found = connection.execute("SELECT hash FROM events WHERE run_id = ? AND seq = ?", (run_id, after)).fetchone()
         prev = found[0] if found else b""
-    for seq, epoch, at_ms, body, digest, blob, gone in connection.execute(_READ, (run_id, max(after, 0), limit)):
-        entry = Entry(run_id, seq, epoch, at_ms, body, prev, digest)
-        yield entry, blob, blob is not None and bool(gone)
+    for seq, epoch, at_ms, body, digest, blob in connection.execute(_READ, (run_id, max(after, 0), limit)):
+        entry = Entry(run_id, seq, epoch, at_ms, body or b"", prev, digest)
+        yield entry, blob, body is None
         prev = digest
 
 
@@ -148,10 +156,17 @@ def disk_error(error: Exception, path: str) -> RemitError:
     )
 
 
-def connect(path: str, busy_timeout_ms: int, *, synchronous: str = "FULL", readonly: bool = False) -> apsw.Connection:
-    """A connection with the settings that every connection to a journal has; apsw errors pass through."""
+def connect(
+    path: str, busy_timeout_ms: int, *, synchronous: str = "FULL", readonly: bool = False, key: bytes | None = None
+) -> apsw.Connection:
+    """A connection with the settings that every connection to a journal has; apsw errors pass through.
+
+    `key` (32 B) opens an encrypted file, or makes a new one encrypted: see encrypted.py.
+    """
     flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(path, flags=flags)
+    if key is not None:
+        unlock(connection, key)
     connection.set_busy_timeout(busy_timeout_ms)
     # A hostile file must not run code through its schema: no functions in views or triggers, no schema writes.
     connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
@@ -166,6 +181,18 @@ def connect(path: str, busy_timeout_ms: int, *, synchronous: str = "FULL", reado
     return connection
 
 
+def unlock(connection: apsw.Connection, key: bytes) -> None:
+    """Give the connection its page key (32 B), before anything is read; nothing of a page goes to temporary files.
+
+    chacha20 authenticates every byte of a page with Poly1305; sqlcipher leaves two bytes of the first page unproven,
+    aegis also the salt (tests/unit/journal/test_encrypted.py flips each bit).
+    Source: SQLite3 Multiple Ciphers, cipher chacha20 ("sqleet"), raw keys.
+    """
+    connection.pragma("cipher", "chacha20")
+    connection.pragma("key", f"raw:{key.hex()}")
+    connection.pragma("temp_store", "memory")
+
+
 def prepare(connection: apsw.Connection, path: str, busy_timeout_ms: int) -> None:
     """Make the tables of a new file, or check those of an old one.
 
@@ -177,9 +204,10 @@ def prepare(connection: apsw.Connection, path: str, busy_timeout_ms: int) -> Non
         try:
             # Another process may have been faster while this one waited for the lock.
             if _is_empty(connection):
-                for statement in _TABLES.values():
+                for statement in TABLES.values():
                     connection.execute(statement)
                 connection.execute("INSERT INTO meta VALUES ('format', ?)", (str(FORMAT),))
+                connection.execute("INSERT INTO meta VALUES ('log', lower(hex(randomblob(16))))")
                 connection.pragma("application_id", APPLICATION_ID)
             connection.execute("COMMIT")
         finally:
@@ -200,8 +228,8 @@ def check_schema(connection: apsw.Connection, path: str) -> None:
         raise Conflict("chain_broken", f"the journal names no format: {path}")
     if int(text) > FORMAT:
         raise InternalError("journal_format", f"the journal has format {text}, this remit knows {FORMAT}: {path}")
-    if schema != _TABLES:
-        names = sorted(name for name in schema.keys() | _TABLES.keys() if schema.get(name) != _TABLES.get(name))
+    if schema != TABLES:
+        names = sorted(name for name in schema.keys() | TABLES.keys() if schema.get(name) != TABLES.get(name))
         raise Conflict("chain_broken", f"the journal's schema was altered ({', '.join(names)[:200]}): {path}")
 
 

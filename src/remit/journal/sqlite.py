@@ -25,11 +25,17 @@ from remit.core.events import Event, RunDone, RunStarted
 from remit.errors import Conflict, Invalid, RemitError
 from remit.journal import owner
 from remit.journal.audit import verify_file
-from remit.journal.chain import Tip, check_run_id
-from remit.journal.heads import CHANGES, FINAL, Head, change_of, check_status
+from remit.journal.chain import Tip, check_run_id, decode_event, encode_event
+from remit.journal.encrypted import PLAIN, AtRest, choose_key
+from remit.journal.heads import CHANGES, FINAL, MAX_TASK, Head, change_of, check_status
+from remit.journal.log import SignedLog
+from remit.journal.migrate import migrate
 from remit.journal.pending import Pending
 from remit.journal.schema import connect, disk_error, prepare, read_entries
-from remit.journal.takeover import Takeover, answer, holds, known_name, question, unknown
+from remit.journal.sealed import SEALED, Seal, Sealing, shown
+from remit.journal.signing_key import AuditPlace, SigningKey, default_place
+from remit.journal.takeover import Takeover, answer, holds, known_name, question, seal_of, unknown
+from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow, RunRow
@@ -56,12 +62,21 @@ class SqliteRunLog:
         self._open = True
         self._final = False
 
+    @property
+    def seal(self) -> Seal | None:
+        """What seals the run's contents; a run that it starts is sealed alike."""
+        return self._tip.seal
+
     def append(self, event: Event) -> Entry:
-        """See ports.journal.RunLog.
+        """See ports.journal.RunLog; the entry's body is the event as given, also where a sealed one is stored.
 
         Raises value_invalid, queue_full (the disk is 262,144 events or 256 MB behind), disk_failed or
         stale_epoch once a write of this activation failed or was refused, stale_epoch once released.
         """
+        entry = self._add(event)
+        return entry if self._tip.seal is None else replace(entry, body=encode_event(event))
+
+    def _add(self, event: Event) -> Entry:
         pending = self._pending
         if pending.failure is not None:
             raise pending.failure()
@@ -77,7 +92,7 @@ class SqliteRunLog:
 
     def note(self, event: Event) -> None:
         """See ports.journal.RunLog; the chain over the file is made at once."""
-        self.append(event)
+        self._add(event)
 
     async def flush(self) -> None:
         """See ports.journal.RunLog; raises disk_failed, stale_epoch, run_active (the new run's id exists)."""
@@ -106,30 +121,44 @@ class SqliteJournal:
         synchronous: FULL (default) or EXTRA: every commit is on the disk; NORMAL: a power cut may lose the
             last commits, never the file.
         busy_timeout_ms: how long to wait for another process's write.
+        audit: where the signing key and the kept heads lie, and a witness file; by default the state folder.
+        at_rest: the keys of an encrypted file, and what seals the contents of events; by default neither.
 
-    Raises: disk_failed, value_invalid (not a journal), journal_format (newer), chain_broken (altered schema).
+    Raises: disk_failed, value_invalid (not a journal), journal_format (newer), chain_broken (altered schema),
+        key_missing, key_wrong, encryption_mismatch (see encrypted.py).
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], clock: Clock, synchronous: str = "FULL", busy_timeout_ms: int = 10_000
+        self,
+        path: str | os.PathLike[str],
+        clock: Clock,
+        synchronous: str = "FULL",
+        busy_timeout_ms: int = 10_000,
+        audit: AuditPlace | None = None,
+        at_rest: AtRest = PLAIN,
     ) -> None:
         if synchronous not in SYNCHRONOUS:
             raise Invalid("value_invalid", f"synchronous={synchronous!r:.20}: one of {', '.join(SYNCHRONOUS)}")
         self.path = os.path.realpath(path)
         self._clock = clock
         self._busy_timeout_ms = busy_timeout_ms
+        self.audit = audit or default_place()
+        log = SignedLog(SigningKey(self.audit.folder), Witnesses(self.audit.folder, self.path, self.audit.witness))
         with self._errors():
-            connection = connect(self.path, busy_timeout_ms, synchronous=synchronous)
+            self._key = choose_key(self.path, at_rest.keys, busy_timeout_ms)
+            connection = connect(self.path, busy_timeout_ms, synchronous=synchronous, key=self._key)
             try:
+                migrate(connection, log)
                 prepare(connection, self.path, busy_timeout_ms)
-                self._reader = connect(self.path, busy_timeout_ms, readonly=True)
+                self._reader = connect(self.path, busy_timeout_ms, readonly=True, key=self._key)
             except BaseException:
                 connection.close()
                 raise
+        self._sealing = Sealing(at_rest.payloads) if at_rest.payloads is not None else None
         self._read_lock = threading.Lock()
         self._live = _LIVE.setdefault(self.path, set())
         self._logs: dict[str, SqliteRunLog] = {}
-        self.writer = Writer(connection, self.path)
+        self.writer = Writer(connection, self.path, log)
 
     def create(self, run_id: str, event: RunStarted) -> SqliteRunLog:
         """See ports.journal.Journal.
@@ -141,9 +170,12 @@ class SqliteJournal:
             raise Conflict("run_active", f"run {run_id} exists")
         self.writer.check_room()
         tip = Tip(run_id, epoch=1)
+        if self._sealing is not None:
+            parent = self._logs.get(event.parent)
+            tip.seal = self._sealing.begin(run_id, event, parent.seal if parent is not None else None)
         entry = tip.extend(event, self._clock.now_ms())
         pending = Pending(run_id, 1, owner.this_process(), self._ended)
-        pending.create = Head(run_id, event, entry.at_ms)
+        pending.create = Head(run_id, event if tip.seal is None else shown(entry.body), entry.at_ms)
         self._logs[run_id] = log = SqliteRunLog(self.writer, pending, tip, self._clock)
         self._live.add(run_id)
         self.writer.submit(pending, entry, None)
@@ -152,6 +184,8 @@ class SqliteJournal:
     async def activate(self, run_id: str) -> SqliteRunLog:
         """See ports.journal.Journal; the whole chain is checked first."""
         known_name(run_id)
+        with self._reading() as connection:
+            seal = seal_of(connection, run_id, self._sealing)
         takeover = Takeover(run_id, self._clock, self._live)
         try:
             while (taken := await self._try(takeover)) is None:
@@ -160,6 +194,7 @@ class SqliteJournal:
             takeover.give_back()
             raise
         tip, at_ms = taken
+        tip.seal = seal
         pending = Pending(run_id, tip.epoch, owner.this_process(), self._ended)
         pending.given = pending.after = pending.written = tip.seq
         pending.last = (tip.seq, tip.hash, at_ms)
@@ -167,12 +202,19 @@ class SqliteJournal:
         self._logs[run_id] = log = SqliteRunLog(self.writer, pending, tip, self._clock)
         return log
 
-    def read(self, run_id: str, after_seq: int = 0) -> list[Entry]:
-        """See ports.journal.Journal; durable entries only."""
+    def read(self, run_id: str, after_seq: int = 0, limit: int = -1) -> list[Entry]:
+        """See ports.journal.Journal; durable entries only. Sealed contents are opened: `hash` is of the stored body."""
         with self._reading() as connection:
-            found = [entry for entry, _, _ in read_entries(connection, known_name(run_id), min(after_seq, MAX_SEQ))]
+            rows = read_entries(connection, known_name(run_id), min(after_seq, MAX_SEQ), limit)
+            found = []
+            for entry, blob, gone in rows:
+                if gone and blob is None:
+                    raise Invalid("run_rotated", f"the content of run {run_id} was dropped")
+                found.append(entry)
             if not found and not connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
                 raise unknown(run_id)
+        if self._sealing is not None:
+            return [replace(entry, body=self._sealing.opened(run_id, entry.seq, entry.body)) for entry in found]
         return found
 
     def runs(self, limit: int = 100) -> list[RunRow]:
@@ -184,11 +226,11 @@ class SqliteJournal:
                 (min(max(limit, 0), MAX_SEQ),),
             ).fetchall()
         living: dict[str, bool] = {}
-        shown = []
+        listed = []
         for row, holder in [(RunRow(*fields[:-1]), fields[-1]) for fields in rows]:
             gone = row.status == "running" and not holds(holder, row.run_id, self._live, living)
-            shown.append(replace(row, status="interrupted") if gone else row)
-        return shown
+            listed.append(replace(row, status="interrupted") if gone else row)
+        return listed if self._sealing is None else [self._told(row) for row in listed]
 
     def holder(self, run_id: str) -> str:
         """See ports.journal.Journal."""
@@ -210,19 +252,37 @@ class SqliteJournal:
 
     async def answer(self, item: str, make: Any) -> str:
         """See ports.journal.Journal. `make` runs in the writer thread, inside the transaction: keep it pure."""
-        return await self.writer.call(lambda connection: answer(connection, self._clock, self._live, item, make))
+        return await self.writer.call(
+            lambda connection, log: answer(connection, log, self._clock, self._live, item, make, self._sealing)
+        )
 
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal; streams, so memory does not grow with the journal."""
-        with self._errors():
-            connection = connect(self.path, self._busy_timeout_ms, readonly=True)
+        with self.reading() as connection:
+            found = "SELECT 1 FROM runs WHERE run_id = ?1 UNION SELECT 1 FROM events WHERE run_id = ?1"
+            if run_id and not connection.execute(found, (known_name(run_id),)).fetchone():
+                raise unknown(run_id)
+            return verify_file(connection, self.path, self.audit, run_id).problems
+
+    def now_ms(self) -> int:
+        """Wall time of the journal's clock."""
+        return self._clock.now_ms()
+
+    def opened(self, run_id: str, seq: int, body: bytes) -> bytes:
+        """The readable body of a stored one; sealed contents are opened where this process has the key."""
+        return body if self._sealing is None else self._sealing.opened(run_id, seq, body)
+
+    @contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """A reading connection of its own; errors of SQLite become remit's, those of the caller's files pass."""
+        try:
+            connection = connect(self.path, self._busy_timeout_ms, readonly=True, key=self._key)
             try:
-                found = "SELECT 1 FROM runs WHERE run_id = ?1 UNION SELECT 1 FROM events WHERE run_id = ?1"
-                if run_id and not connection.execute(found, (known_name(run_id),)).fetchone():
-                    raise unknown(run_id)
-                return verify_file(connection, self.path, run_id)
+                yield connection
             finally:
                 connection.close()
+        except apsw.Error as error:
+            raise disk_error(error, self.path) from None
 
     async def aclose(self) -> None:
         """Release what is still held (as running: shown as interrupted), flush, close; raises disk_failed."""
@@ -248,18 +308,24 @@ class SqliteJournal:
         return await self.writer.call(takeover.take)
 
     def _check(self, takeover: Takeover) -> None:
-        with self._errors():
-            connection = connect(self.path, self._busy_timeout_ms, readonly=True)
-            try:
-                takeover.check(connection)
-            finally:
-                connection.close()
+        with self.reading() as connection:
+            takeover.check(connection)
 
     def _listed(self, connection: apsw.Connection, item: str, run_id: str, seq: int) -> InboxRow:
         try:
-            return question(connection, item, run_id, seq)
+            return question(connection, item, run_id, seq, self._sealing)
         except RemitError as error:
             return InboxRow(item, "approval", run_id, "", None, "", "", f"damaged: {error.message}")
+
+    def _told(self, row: RunRow) -> RunRow:
+        """The row with its task, which the table does not hold when contents are sealed."""
+        if row.task != SEALED:
+            return row
+        try:
+            started = decode_event(self.read(row.run_id, 0, 1)[0].body)
+        except RemitError:
+            return row  # verify says what is wrong with the run; the list goes on
+        return replace(row, task=started.task[:MAX_TASK]) if isinstance(started, RunStarted) else row
 
     def _ended(self, pending: Pending) -> None:
         """An activation of this process ended or failed (called in the writer thread)."""

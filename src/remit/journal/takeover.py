@@ -16,7 +16,9 @@ from remit.journal import owner
 from remit.journal.chain import Tip, decode_event, fault_of, is_run_id
 from remit.journal.commit import apply_change
 from remit.journal.heads import FINAL, change_of, check_answer, inbox_row
-from remit.journal.schema import insert_events, move_heads, read_entries
+from remit.journal.log import SignedLog
+from remit.journal.schema import move_heads, read_entries
+from remit.journal.sealed import Seal, Sealing
 from remit.journal.verify import RunCheck, blob_fault
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow
@@ -54,7 +56,7 @@ class Takeover:
             raise Conflict("chain_broken", problems[0])
         self._checked = (row[0], row[1])
 
-    def take(self, connection: apsw.Connection) -> tuple[Tip, int] | None:
+    def take(self, connection: apsw.Connection, log: SignedLog) -> tuple[Tip, int] | None:
         """(tip, at_ms) of the new activation; None when the run went on since `check`."""
         run_id = self._run_id
         row = connection.execute(
@@ -70,7 +72,7 @@ class Takeover:
             return None
         tip = Tip(run_id, epoch=epoch + 1, seq=seq, last=digest)
         entry = tip.extend(RunResumed(epoch + 1), self._clock.now_ms())
-        _move(connection, tip, entry, "running", owner.this_process())
+        _move(connection, log, entry, ("running", owner.this_process()))
         self._live.add(run_id)
         self._taken = True
         if self._given_up:
@@ -86,7 +88,15 @@ class Takeover:
             self._live.discard(self._run_id)
 
 
-def answer(connection: apsw.Connection, clock: Clock, live: set[str], item: str, make: Any) -> str:
+def answer(  # noqa: PLR0913, PLR0917  # what the writer's transaction, the journal and the caller each know
+    connection: apsw.Connection,
+    log: SignedLog,
+    clock: Clock,
+    live: set[str],
+    item: str,
+    make: Any,
+    sealing: Sealing | None = None,
+) -> str:
     """Answer `item` inside the caller's transaction; see ports.journal.Journal.answer."""
     found = None
     if is_text(item):
@@ -101,23 +111,33 @@ def answer(connection: apsw.Connection, clock: Clock, live: set[str], item: str,
         raise Conflict("chain_broken", f"the run {run_id} of {item} is missing")
     seq, digest, epoch, holder = row
     _check_free(run_id, holder, live)
-    asked_row = question(connection, item, run_id, asked)
+    asked_row = question(connection, item, run_id, asked, sealing)
     event = make(asked_row)
     check_answer(asked_row, event)
     tip = Tip(run_id, epoch=epoch + 1, seq=seq, last=digest)
+    tip.seal = seal_of(connection, run_id, sealing)
     entry = tip.extend(event, clock.now_ms())
-    _move(connection, tip, entry, None, "")
+    _move(connection, log, entry, (None, ""))
     change = change_of(event)
     if change is not None:
         apply_change(connection, run_id, change, entry.seq)
     return str(run_id)
 
 
-def question(connection: apsw.Connection, item: str, run_id: str, seq: int) -> InboxRow:
+def seal_of(connection: apsw.Connection, run_id: str, sealing: Sealing | None) -> Seal | None:
+    """The seal of a run that goes on; raises key_destroyed once its subject was erased."""
+    if sealing is not None:
+        for entry, _, _ in read_entries(connection, run_id, 0, 1):
+            return sealing.resume(run_id, entry.body)
+    return None
+
+
+def question(connection: apsw.Connection, item: str, run_id: str, seq: int, sealing: Sealing | None = None) -> InboxRow:
     """The question at (run_id, seq), its hash checked: what a person answers must be what the run asked."""
     for entry, blob, gone in read_entries(connection, run_id, seq - 1, 1):
         fault = blob_fault(entry, blob, gone) or fault_of(entry, seq - 1, entry.prev, 1)
-        row = inbox_row(decode_event(entry.body), entry)
+        body = entry.body if sealing is None else sealing.opened(run_id, seq, entry.body)
+        row = inbox_row(decode_event(body), entry)
         if not fault and row.id == item:
             return row
     raise Conflict("chain_broken", f"run {run_id} seq {seq}: the question of {item} was altered")
@@ -158,8 +178,9 @@ def _check_free(run_id: str, holder: str, live: set[str]) -> None:
         raise Conflict("run_active", f"run {run_id} is active in process {holder.partition(':')[0]}")
 
 
-def _move(connection: apsw.Connection, tip: Tip, entry: Entry, status: str | None, holder: str) -> None:
-    """Raise the epoch and write `entry` as the run's last."""
-    connection.execute("UPDATE runs SET epoch = ? WHERE run_id = ?", (tip.epoch, tip.run_id))
-    move_heads(connection, [(tip.run_id, tip.epoch, tip.seq - 1, tip.seq, tip.hash, entry.at_ms, status, holder)])
-    insert_events(connection, [entry])
+def _move(connection: apsw.Connection, log: SignedLog, entry: Entry, shown: tuple[str | None, str]) -> None:
+    """Raise the epoch and write `entry` as the run's last; `shown` = (status, owner)."""
+    run_id, epoch, seq = entry.run_id, entry.epoch, entry.seq
+    connection.execute("UPDATE runs SET epoch = ? WHERE run_id = ?", (epoch, run_id))
+    move_heads(connection, [(run_id, epoch, seq - 1, seq, entry.hash, entry.at_ms, *shown)])
+    log.insert(connection, [[entry]])

@@ -27,6 +27,7 @@ import apsw
 from remit.errors import Conflict, Exhausted, InternalError, RemitError, Unavailable
 from remit.journal.commit import EXISTS, Part, begin, rollback, write
 from remit.journal.heads import Change
+from remit.journal.log import SignedLog
 from remit.journal.pending import Pending
 from remit.journal.schema import MAX_ROWS, disk_error
 from remit.ports.journal import Entry
@@ -43,15 +44,16 @@ _Settled = tuple["asyncio.Future[Any]", Any, Exception | None]
 class Writer:
     """Owns the writing connection; see the module's text. Starts its thread at the first use."""
 
-    def __init__(self, connection: apsw.Connection, path: str) -> None:
+    def __init__(self, connection: apsw.Connection, path: str, log: SignedLog) -> None:
         self._connection = connection
         self._path = path
+        self._log = log
         self._lock = threading.Lock()
         self._wake = threading.Lock()
         self._wake.acquire()
         self._state = _RUNNING
         self._ready: deque[Pending] = deque()
-        self._commands: deque[tuple[Callable[[apsw.Connection], Any], Any, Any]] = deque()
+        self._commands: deque[tuple[Callable[[apsw.Connection, SignedLog], Any], Any, Any]] = deque()
         self._abandoned: list[tuple[str, int]] = []
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -103,7 +105,7 @@ class Writer:
             self._enqueue(pending)
         await future
 
-    async def call(self, command: Callable[[apsw.Connection], _Result]) -> _Result:
+    async def call(self, command: Callable[[apsw.Connection, SignedLog], _Result]) -> _Result:
         """Run `command` on the writer's connection inside one IMMEDIATE transaction; its errors are raised here."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Result] = loop.create_future()
@@ -123,7 +125,11 @@ class Writer:
             self._signal(urgent=True)
         if thread is not None:
             await asyncio.to_thread(thread.join)
-        self._connection.close()
+        self._log.witnesses.close()
+        try:
+            self._connection.close()
+        except apsw.Error:
+            pass  # a disk that fails while the WAL is moved: what was committed is in the WAL
 
     # ---- under _lock
 
@@ -176,7 +182,8 @@ class Writer:
                 urgent = bool(self._waiting or self._commands) or self._rows >= MAX_ROWS or self._closing
                 self._state = _RUNNING if work and urgent else _GATHERING if work else _IDLE
             if not work:
-                self._sleep(-1)
+                self._sleep(self._log.witnesses.due_s())
+                self._log.witnesses.tick()
                 continue
             if not urgent:
                 self._sleep(GATHER_S)
@@ -198,7 +205,7 @@ class Writer:
 
     def _write(self, parts: Sequence[Part], logs: dict[str, Pending]) -> None:
         try:
-            refused = write(self._connection, parts)
+            refused = write(self._connection, self._log, parts)
             self.commits += 1
         except Exception as error:  # the thread must live: whatever it is, it belongs to this batch's runs
             if isinstance(error, apsw.ConstraintError) and len(parts) > 1:
@@ -220,6 +227,7 @@ class Writer:
             if part.released:
                 pending.released = True
                 pending.on_end(pending)
+        self._log.committed(self._connection)
         self._clear_abandoned()
 
     def _fail(self, parts: Sequence[Part], logs: dict[str, Pending], error: RemitError) -> None:
@@ -251,14 +259,18 @@ class Writer:
         except apsw.Error:
             rollback(self._connection)  # tried again after the next batch
 
-    def _command(self, command: Callable[[apsw.Connection], Any], future: Any, loop: Any) -> tuple[Any, _Settled]:
+    def _command(
+        self, command: Callable[[apsw.Connection, SignedLog], Any], future: Any, loop: Any
+    ) -> tuple[Any, _Settled]:
         try:
             begin(self._connection)
-            result = command(self._connection)
+            result = command(self._connection, self._log)
             self._connection.execute("COMMIT")
             self.commits += 1
+            self._log.committed(self._connection)
             return loop, (future, result, None)
         except Exception as error:  # raised in the caller's task; the thread must live
+            self._log.forget()
             rollback(self._connection)
             return loop, (future, None, error if isinstance(error, RemitError) else _as_remit(error, self._path))
 
@@ -285,6 +297,10 @@ def closed() -> RemitError:
 
 
 def _as_remit(error: Exception, path: str) -> RemitError:
+    if isinstance(error, RemitError):
+        return error
+    if isinstance(error, apsw.ConstraintError):
+        return Conflict("chain_broken", f"the journal holds rows that remit did not write there: {error} ({path})")
     if isinstance(error, (apsw.Error, OSError, MemoryError)):
         return disk_error(error, path)
     return InternalError("internal", f"the journal's writer failed: {type(error).__name__}: {error}")

@@ -18,6 +18,8 @@ class Answer(Struct, frozen=True):
     reason: str = ""
     arguments: dict[str, Any] | None = None
     """the changed arguments of an edit; they pass every check of the gate again"""
+    code: str = ""
+    """what the person typed from an authenticator, where the call needs it; never journalled"""
 
 
 class Approver(Protocol):

@@ -33,6 +33,8 @@ class HttpRequest(Struct, frozen=True):
     total_s: float | None = None
     max_bytes: int = MAX_BODY_BYTES
     """a longer body raises output_too_large"""
+    secrets: tuple[tuple[str, str], ...] = ()
+    """(name, header | body) of the handles `{{secret:NAME}}` that the egress may replace in this request"""
 
 
 class HttpReply(Struct, frozen=True):

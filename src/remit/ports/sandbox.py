@@ -14,7 +14,7 @@ MAX_OUTPUT_BYTES: Final = 1024 * 1024
 
 
 class SandboxJob(Struct, frozen=True):
-    """One program run. Paths are relative to the workspace; there is no network."""
+    """One program run. Paths are relative to the workspace."""
 
     argv: tuple[str, ...]
     workspace: str
@@ -31,6 +31,8 @@ class SandboxJob(Struct, frozen=True):
     """of stdout and of stderr each; more is read and dropped, and counted"""
     max_memory_bytes: int = 1024 * 1024 * 1024
     max_processes: int = 128
+    network: str = ""
+    """absolute path of an egress broker's socket, the only way out; "" = no network at all"""
 
 
 class SandboxResult(Struct, frozen=True):

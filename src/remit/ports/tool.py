@@ -7,13 +7,15 @@ working when the call returns, so nothing can be kept for later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from remit.ports.code_sandbox import CodeResult
     from remit.ports.http import HttpReply, HttpRequest
+    from remit.ports.made_tool import ToolStore
     from remit.ports.sandbox import SandboxResult
 
 Deps = TypeVar("Deps")
@@ -65,8 +67,10 @@ class Files(Protocol):
 class Shell(Protocol):
     """Programs in the sandbox (tier T3)."""
 
-    async def run(self, argv: tuple[str, ...], *, cwd: str = ".", stdin: bytes = b"") -> SandboxResult:
-        """Run one program whose argv is granted."""
+    async def run(
+        self, argv: tuple[str, ...], *, cwd: str = ".", stdin: bytes = b"", network: bool = False
+    ) -> SandboxResult:
+        """Run one program whose argv is granted; `network` lends it the egress broker, as far as granted."""
         ...
 
 
@@ -77,6 +81,22 @@ class Http(Protocol):
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> HttpReply:
         """One request, address resolved once, checked and pinned; redirects are returned, not followed."""
+        ...
+
+
+class Code(Protocol):
+    """Code of a model or a stranger, in tiers T1 and T2."""
+
+    async def run(
+        self,
+        code: str,
+        *,
+        tier: str = "T2",
+        inputs: Mapping[str, Any] | None = None,
+        lend: Mapping[str, Callable[..., Awaitable[Any]]] | None = None,
+        timeout_s: float = 10.0,
+    ) -> CodeResult:
+        """Run Python source; it reaches the functions in `lend` (positional JSON arguments) and nothing else."""
         ...
 
 
@@ -135,4 +155,16 @@ class Context(Generic[Deps]):
     def http(self) -> Http:
         """Requests through the egress check."""
         found: Http = self._handles.http
+        return found
+
+    @property
+    def made_tools(self) -> ToolStore:
+        """Where tools are kept that are written at run time (needs tool:tool_create)."""
+        found: ToolStore = self._handles.made_tools
+        return found
+
+    @property
+    def code(self) -> Code:
+        """Code in a sandbox that lends nothing by itself."""
+        found: Code = self._handles.code
         return found

@@ -1,4 +1,4 @@
-"""Public test doubles: models that need no provider, and a clock that a test owns.
+"""Public test doubles: models that need no provider, a clock that a test owns, and the flow rule for any harness.
 
 Each is a real implementation of its port (ports/model.py, ports/clock.py), used with the real
 gate, journal and loop; nothing is patched.
@@ -8,8 +8,20 @@ from __future__ import annotations
 
 from remit.testing.clock import FakeClock
 from remit.testing.fault import Fault, FaultModel
+from remit.testing.flow_gate import Ask, ToolGate, tool_gate
 from remit.testing.function import FunctionModel
 from remit.testing.replay import ReplayModel
 from remit.testing.scripted import ScriptedModel, Step
 
-__all__ = ["FakeClock", "Fault", "FaultModel", "FunctionModel", "ReplayModel", "ScriptedModel", "Step"]
+__all__ = [
+    "Ask",
+    "FakeClock",
+    "Fault",
+    "FaultModel",
+    "FunctionModel",
+    "ReplayModel",
+    "ScriptedModel",
+    "Step",
+    "ToolGate",
+    "tool_gate",
+]

@@ -91,7 +91,8 @@ def test_doctor_tries_the_real_things(
     assert cli.main(["doctor", "--json"]) == 0
     out = capsys.readouterr().out
     found = {row["name"]: row for row in map(json.loads, out.splitlines()[:-1])}
-    assert set(found) == {"python", "config", "journal", "disk", "sandbox", "git", "keys", "clock"}
+    assert set(found) == {"python", "config", "journal", "encryption", "disk", "sandbox", "sandbox T1",
+                          "sandbox T2", "git", "keys", "clock"}  # fmt: skip
     assert "chains intact" in found["journal"]["found"]
     assert (found["keys"]["found"], "sk-very" in out) == ("OPENAI_API_KEY", False)
     blocked = tmp_path / "file"

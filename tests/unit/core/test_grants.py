@@ -51,6 +51,8 @@ COVERS = [
     ("net:[::1]:443", net("GET", "https://[0:0:0:0:0:0:0:1]/"), True),
     ("net:GET,POST https://api.example.org/a", net("POST", "https://api.example.org/a"), True),
     ("net:api.example.org/a/**", net("GET", "https://api.example.org/a/../b"), False),
+    ("net:https://api.example.org/", net("GET", "https://api.example.org/"), True),
+    ("net:https://api.example.org/", net("GET", "https://api.example.org/a"), False),
     ("tool:mcp__github__*", Need("tool", "mcp__github__list"), True),
     ("tool:mcp__github__*", Need("tool", "mcp__gitlab__list"), False),
     ("model:openrouter:*", Need("model", "openrouter:meta/llama"), True),
@@ -72,6 +74,7 @@ FORBIDS = [
     ("shell:rm *", needs.shell(("rm",)), True),
     ("net:evil.example", net("POST", "http://evil.example:8080/x"), True),
     ("net:GET evil.example", net("POST", "https://evil.example/x"), False),
+    ("net:evil.example/", net("POST", "https://evil.example/x"), True),
     ("net:*.evil.example", net("PUT", "https://a.evil.example/x"), True),
     ("fs.read:**/.env", needs.fs_read("a/b/.env"), True),
     ("fs.read:**/.env", needs.fs_read(".env"), True),
@@ -87,7 +90,8 @@ def test_a_denial_counts_every_doubt(denial: str, need: Need, expected: bool) ->
 @pytest.mark.parametrize(
     "text",
     ["", "read:x", "fs.read", "fs.read:", "fs.read:/etc/passwd", "fs.read:../x", "fs.write:a/../../b", "net:a b c",
-     "net:FETCH example.org", "net:ex*mple.org", "net:user@example.org", "delegate:many", "tool:a\x00b"],
+     "net:FETCH example.org", "net:ex*mple.org", "net:user@example.org", "delegate:many", "tool:a\x00b",
+     "fs.read:[z-a]", "net:x.org/[z-a]", "delegate:a b@1", "delegate:@1", "delegate:x@-1"],
 )  # fmt: skip
 def test_a_wrong_grant_is_refused_with_its_text(text: str) -> None:
     """What is not a grant raises grant_invalid naming it."""

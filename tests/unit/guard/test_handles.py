@@ -11,6 +11,7 @@ from remit.core import needs
 from remit.core.remit import Remit
 from remit.errors import Denied
 from remit.guard.handles import Handles, Lease, literal_host, writable_folders
+from remit.guard.leaks import LeakGuard
 from remit.ports.http import HttpReply
 from remit.ports.sandbox import SandboxResult
 
@@ -34,6 +35,9 @@ class Outside:
 
     def workspace(self, folder: str) -> Any:
         return self
+
+    def leaks(self) -> LeakGuard:
+        return LeakGuard()
 
     async def run(self, job: Any) -> SandboxResult:
         self.jobs.append(job)

@@ -255,7 +255,7 @@ def test_a_full_disk_fails_its_runs_and_nothing_else(path: Path) -> None:
         await log.flush()
         await other.flush()
         pages = sql(path, "PRAGMA page_count")[0][0]
-        await journal.writer.call(lambda connection: connection.pragma("max_page_count", pages + 2))
+        await journal.writer.call(lambda connection, _: connection.pragma("max_page_count", pages + 2))
         log.append(Reflected(1, "x" * 60_000, "none"))
         waits = [code_of(log.flush()) for _ in range(3)]
         assert await asyncio.gather(*waits) == ["disk_failed"] * 3
@@ -264,7 +264,7 @@ def test_a_full_disk_fails_its_runs_and_nothing_else(path: Path) -> None:
         assert await code_of(log.flush()) == await code_of(log.release("failed")) == "disk_failed"
         assert len(journal.read("run_1")) == 1
         assert journal.verify() == []
-        await journal.writer.call(lambda connection: connection.pragma("max_page_count", 2**30))
+        await journal.writer.call(lambda connection, _: connection.pragma("max_page_count", 2**30))
         other.append(Reflected(1, "alive", "none"))
         await other.flush()
         assert sql(path, "SELECT owner FROM runs WHERE run_id = 'run_1'") == [("",)]  # free for other processes
@@ -297,7 +297,7 @@ def test_a_disk_that_refuses_writes_is_disk_failed(path: Path) -> None:
     run(path, case)
 
 
-def test_a_read_only_file_can_be_read() -> None:
+def test_a_read_only_file_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """A journal file without write permission is listed, shown and verified; writing is disk_failed."""
     folder = Path(tempfile.mkdtemp())  # an unprivileged user cannot enter pytest's own folders
 
@@ -316,10 +316,12 @@ def test_a_read_only_file_can_be_read() -> None:
 
     user = os.geteuid()
     try:
+        monkeypatch.setenv("REMIT_STATE_DIR", str(folder / "state"))
         run(folder / "journal.db", fill)
         (folder / "journal.db").chmod(0o444)
         if user == 0:  # root may write anything
-            os.chown(folder, 65534, 65534)
+            for place in (folder, *folder.rglob("state"), *folder.rglob("state/**/*")):
+                os.chown(place, 65534, 65534)
             os.seteuid(65534)
         asyncio.run(read())
     finally:
@@ -400,10 +402,10 @@ def test_one_colliding_run_does_not_hurt_the_batch(path: Path) -> None:
     async def case(journal: SqliteJournal) -> None:
         bad, good = journal.create("run_1", STARTED), journal.create("run_2", STARTED)
         await asyncio.gather(bad.flush(), good.flush())
-        sql(path, "INSERT INTO events VALUES ('run_1', 2, 1, 1, x'7b7d', NULL, x'00')")
+        sql(path, "INSERT INTO events VALUES (99, 'run_1', 2, 1, 1, x'7b7d', NULL, x'00')")
         bad.append(Reflected(1, "", "none"))
         good.append(Reflected(1, "", "none"))
-        assert await asyncio.gather(code_of(bad.flush()), code_of(good.flush())) == ["disk_failed", ""]
+        assert await asyncio.gather(code_of(bad.flush()), code_of(good.flush())) == ["chain_broken", ""]
         assert any("run_1" in problem for problem in journal.verify())
         assert journal.verify("run_2") == []
 
@@ -471,10 +473,13 @@ def test_an_event_of_a_newer_remit_stops_the_resume(path: Path) -> None:
         body = b'{"type":"teleported","to":"x"}'
         digest = hash_entry(last.hash, run_prefix("run_1"), (2, 1, 5), body)
         assert Tip("run_1", epoch=1).seq == 0
-        sql(path, "INSERT INTO events VALUES ('run_1', 2, 1, 5, ?, NULL, ?)", body, digest)
+        sql(path, "INSERT INTO events VALUES (2, 'run_1', 2, 1, 5, ?, NULL, ?)", body, digest)
         sql(path, "UPDATE runs SET seq = 2, hash = ?, updated_ms = 5", digest)
         assert await code_of(journal.activate("run_1")) == "journal_format"
-        assert journal.verify() == ["run run_1 seq 2: unknown kind of event: 'teleported'"]
+        assert journal.verify() == [
+            "run run_1 seq 2: no checkpoint signs a record at position 2",
+            "run run_1 seq 2: unknown kind of event: 'teleported'",
+        ]
 
     run(path, case)
 
@@ -482,7 +487,7 @@ def test_an_event_of_a_newer_remit_stops_the_resume(path: Path) -> None:
 @pytest.mark.parametrize(
     ("statements", "code"),
     [
-        (["UPDATE meta SET value = '2' WHERE key = 'format'"], "journal_format"),
+        (["UPDATE meta SET value = '3' WHERE key = 'format'"], "journal_format"),
         (["UPDATE meta SET value = 'x' WHERE key = 'format'"], "chain_broken"),
         (["CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END"], "chain_broken"),
         (["CREATE VIEW v AS SELECT 1"], "chain_broken"),

@@ -15,6 +15,7 @@ import pytest
 from remit.core.events import Reflected, RunDone, RunStarted, WaitOpened
 from remit.errors import RemitError
 from remit.journal.memory import MemoryJournal
+from remit.journal.signing_key import AuditPlace
 from remit.journal.sqlite import SqliteJournal
 from remit.ports.conformance.journal import ASKED, DOUBT, STARTED, CountingClock, approve
 
@@ -48,8 +49,17 @@ async def _fill(journal: SqliteJournal) -> None:
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("journal") / "journal.db"
-    asyncio.run(_fill(SqliteJournal(path, CountingClock())))
+    PLACES[:] = [path.parent / "audit"]
+    asyncio.run(_fill(_open(path)))
     return path
+
+
+def _open(path: Path) -> SqliteJournal:
+    """The journal with the audit folder beside it: the fixture outlives one test's state folder."""
+    return SqliteJournal(path, CountingClock(), audit=AuditPlace(str(PLACES[0])))
+
+
+PLACES: list[Path] = []
 
 
 def _flip(value: Any, rng: random.Random) -> Any:
@@ -189,7 +199,7 @@ KINDS: list[Callable[[list[Any], random.Random], Edit]] = [
 
 
 def _verify_edited(path: Path, statements: list[tuple[str, tuple[Any, ...]]]) -> list[str]:
-    journal = SqliteJournal(path, CountingClock())
+    journal = _open(path)
     connection = apsw.Connection(str(path))
     connection.execute("BEGIN")
     try:
@@ -206,7 +216,7 @@ def _verify_edited(path: Path, statements: list[tuple[str, tuple[Any, ...]]]) ->
 
 def test_an_intact_journal_has_no_problems(original: Path) -> None:
     """Blobs, resumed, answered, parked and ended runs all verify."""
-    journal = SqliteJournal(original, CountingClock())
+    journal = _open(original)
     assert journal.verify() == []
     assert [journal.verify(f"run_{number}") for number in (1, 2, 3, 4)] == [[]] * 4
     asyncio.run(journal.aclose())
@@ -261,7 +271,7 @@ def test_a_damaged_file_is_reported_not_raised(original: Path, tmp_path: Path) -
         path = tmp_path / "damaged.db"
         path.write_bytes(damaged)
         try:
-            journal = SqliteJournal(path, CountingClock())
+            journal = _open(path)
         except RemitError as error:
             assert error.code in ("chain_broken", "disk_failed", "journal_format", "value_invalid")
             continue
@@ -285,7 +295,7 @@ def test_problems_are_bounded_and_one_edit_gives_few(original: Path, tmp_path: P
         await log.release("ok")
         await journal.aclose()
 
-    asyncio.run(long(SqliteJournal(path, CountingClock())))
+    asyncio.run(long(_open(path)))
     problems = _verify_edited(path, [("UPDATE events SET at_ms = at_ms + 1 WHERE run_id = 'run_long'", ())])
     assert len([problem for problem in problems if "run_long" in problem]) == 21
     assert problems[-1].endswith("further problems")

@@ -1,7 +1,7 @@
 """A model behind HTTP: a codec, an address, a key and a transport.
 
-One attempt, no retry. The key is in a header of the request and nowhere else: whatever a provider
-says about it is masked before it becomes a message.
+One attempt, no retry. The key, or the handle of one in the vault, is in a header of the request and nowhere
+else: whatever a provider says about it is masked before it becomes a message.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from remit.core.model import ModelRequest, Reply, StreamEnd, StreamEvent
 from remit.errors import Exhausted, ModelError, Unavailable
 from remit.ports.http import HttpClient, HttpReply, HttpRequest
 from remit.ports.provider import Profile
+from remit.ports.secrets import handle_names
 from remit.ports.wire import Codec, StreamDecoder
 
 FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
@@ -36,7 +37,7 @@ class HttpModel:
         http: the transport.
     """
 
-    __slots__ = ("_codec", "_headers", "_http", "_key", "_model", "_profile", "_unkeyed", "name", "url")
+    __slots__ = ("_codec", "_headers", "_http", "_key", "_model", "_profile", "_secrets", "_unkeyed", "name", "url")
 
     def __init__(
         self, profile: Profile, codec: Codec, name: str, base_url: str, api_key: str, http: HttpClient
@@ -48,6 +49,7 @@ class HttpModel:
         self._model = name
         self._http = http
         self._key = api_key
+        self._secrets = tuple((name, "header") for name in handle_names(api_key))
         # The provider's own address without a key would only answer 401.
         self._unkeyed = not api_key and bool(profile.key_env) and base_url == profile.base_url
         self._headers = (
@@ -105,7 +107,8 @@ class HttpModel:
         accept = ("accept", "text/event-stream" if stream else "application/json")
         body = self._codec.encode(request, stream)
         headers = (*self._headers, accept)
-        return HttpRequest("POST", self.url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S)
+        return HttpRequest("POST", self.url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S,
+                           secrets=self._secrets)  # fmt: skip
 
     def _error(self, error: ModelError) -> ModelError:
         """The error without the key, which a provider may repeat in any form of its message."""

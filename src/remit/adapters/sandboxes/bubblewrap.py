@@ -6,7 +6,8 @@ event loop. Missing or powerless bubblewrap is `sandbox_missing` or `sandbox_fai
 run a program.
 
 What the program sees: /usr, /etc and the like read-only without secrets, the workspace read-only at its own
-path, granted folders writable, private /tmp, /dev, /proc; no network, no other process, no capability.
+path, granted folders writable, private /tmp, /dev, /proc; no network (or the egress broker's socket and nothing
+else of it, network_view.py), no other process, no capability.
 
 Source: bwrap(1), version 0.8; DESIGN 7, row T3; spec/security.md 6.
 """
@@ -128,7 +129,8 @@ class Bubblewrap:
 
     def _run(self, job: SandboxJob, cancelled_fd: int) -> SandboxResult:
         bwrap = self._program()
-        filter_code = build_filter(os.uname().machine)
+        machine = os.uname().machine
+        filter_code = build_filter(machine, tcp=True) if job.network else build_filter(machine)
         try:
             plan = make_plan(job, self._read_only, self._walk_budget_s)
             try:

@@ -17,6 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from remit.adapters.sandboxes.device_nodes import device_options
+from remit.adapters.sandboxes.network_view import NetworkView, network_view
 from remit.adapters.sandboxes.system_view import VISIBLE, mask_file, mask_folder, proc_options, root_options
 from remit.adapters.sandboxes.tree_masks import TreeMasks, find_masks
 from remit.adapters.sandboxes.writable_roots import WritableRoot, open_roots
@@ -58,6 +59,13 @@ class Plan(Struct):
     known: frozenset[tuple[int, int]]
     """(device, inode) of guarded names that existed before"""
     placeholders: list[list[str]]
+    network: NetworkView | None = None
+    """the way out; None = there is none"""
+
+    @property
+    def gate(self) -> str:
+        """What the first shell does instead of the supervisor's own line; "" = that line."""
+        return self.network.gate if self.network is not None else ""
 
     def close(self) -> None:
         """Give placeholders back and close what is held."""
@@ -128,7 +136,8 @@ def make_plan(job: SandboxJob, read_only: tuple[str, ...], walk_budget_s: float)
     Raises: Invalid `value_invalid`, `grant_invalid`; Denied `path_denied`; Unavailable `sandbox_failed`.
     """
     workspace, cwd = check_job(job)
-    environment = environment_options(job.env)
+    network = network_view(job.network, read_only) if job.network else None
+    environment = environment_options({**network.env, **job.env} if network is not None else job.env)
     roots = open_roots(workspace, job.writable)
     plan = Plan(workspace, [], roots, TreeMasks((), (), ()), {}, frozenset(), [[] for _ in roots])
     try:
@@ -138,6 +147,9 @@ def make_plan(job: SandboxJob, read_only: tuple[str, ...], walk_budget_s: float)
         _refuse_masked(plan, cwd)
         binds = _workspace_options(plan)
         plan.options = [*NAMESPACES, *CONFINEMENT, *environment, *private_options(read_only), *binds]
+        if network is not None:
+            plan.network = network
+            plan.options += network.options
         plan.options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", cwd]
         if len(plan.options) > MAX_OPTIONS:
             raise Unavailable("sandbox_failed", "too much to bind and mask in one sandbox", retryable=False)

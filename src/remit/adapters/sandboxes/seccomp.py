@@ -21,7 +21,7 @@ from __future__ import annotations
 import errno
 import struct
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from remit.errors import Unavailable
 
@@ -117,7 +117,6 @@ _CREATES: Final = 0x40_0040  # O_CREAT | __O_TMPFILE
 # Refused when all conditions hold: (x86-64, aarch64), then (argument, test, value).
 _CONDITIONAL: Final[tuple[tuple[tuple[int | None, int | None], tuple[tuple[int, str, int], ...]], ...]] = (
     ((56, 220), ((0, "&", _NEW_NAMESPACES),)),  # clone
-    ((41, 198), ((0, "!=", 1),)),  # socket of another family than AF_UNIX
     ((16, 29), ((1, "==", 0x5412),)),  # ioctl TIOCSTI: types into a terminal
     ((16, 29), ((1, "==", 0x541C),)),  # ioctl TIOCLINUX: pastes into a console
     ((135, 92), ((0, "!=", 0), (0, "!=", 0xFFFF_FFFF))),  # personality, but not its query
@@ -129,6 +128,17 @@ _CONDITIONAL: Final[tuple[tuple[tuple[int | None, int | None], tuple[tuple[int, 
     ((257, 56), ((2, "&", _CREATES), (3, "&", _SET_ID))),  # openat
     ((133, None), ((1, "&", _SET_ID),)),  # mknod
     ((259, 33), ((2, "&", _SET_ID),)),  # mknodat
+)
+
+
+_SOCKET: Final = (41, 198)
+_UNIX_ONLY: Final = ((_SOCKET, ((0, "!=", 1),)),)  # socket of another family than AF_UNIX
+# With a broker: also TCP over IPv4, for the proxy on the namespace's own loopback; its network holds nothing else.
+_UNIX_AND_TCP: Final = (
+    (_SOCKET, ((0, "!=", 1), (0, "!=", 2))),
+    (_SOCKET, ((0, "==", 2), (1, "&", 2))),  # SOCK_DGRAM 2, SOCK_RAW 3, SOCK_DCCP 6, SOCK_PACKET 10
+    (_SOCKET, ((0, "==", 2), (1, "&", 4))),  # SOCK_RDM 4, SOCK_SEQPACKET 5
+    (_SOCKET, ((0, "==", 2), (2, "!=", 0), (2, "!=", 6))),  # another protocol than TCP
 )
 
 
@@ -148,9 +158,63 @@ def _rule(number: int, conditions: tuple[tuple[int, str, int], ...], verdict: in
     return code + _instruction(_RETURN, verdict)
 
 
+# Refused on top in a worker of T1 and T2: once it has loaded its engine it opens, starts and sends nothing.
+_WORKER_REFUSED: Final[dict[str, tuple[int | None, int | None]]] = {
+    "open": (2, None),
+    "openat": (257, 56),
+    "creat": (85, None),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "fork": (57, None),
+    "vfork": (58, None),
+    "clone": (56, 220),
+    "unlink": (87, None),
+    "unlinkat": (263, 35),
+    "rename": (82, None),
+    "renameat": (264, 38),
+    "renameat2": (316, 276),
+    "mkdir": (83, None),
+    "mkdirat": (258, 34),
+    "symlink": (88, None),
+    "symlinkat": (266, 36),
+    "link": (86, None),
+    "linkat": (265, 37),
+    "truncate": (76, 45),
+    "memfd_create": (319, 279),
+    "pidfd_open": (434, 434),
+    "pidfd_send_signal": (424, 424),
+}
+# Refused in a worker and in the interpreter process that a T1 worker starts.
+_CHILD_REFUSED: Final[dict[str, tuple[int | None, int | None]]] = {
+    "socket": (41, 198),
+    "connect": (42, 203),
+    "bind": (49, 200),
+    "sendto": (44, 206),
+    "prlimit64": (302, 261),
+    "setrlimit": (160, 164),
+}
+
+
 @lru_cache(maxsize=4)
-def build_filter(machine: str) -> bytes:
+def build_child_filter(machine: str) -> bytes:
+    """The filter of a T1 interpreter process: that of T3, without any socket. Raises as `build_filter`."""
+    return build_filter(machine, tuple(_CHILD_REFUSED.values()))
+
+
+@lru_cache(maxsize=4)
+def build_worker_filter(machine: str) -> bytes:
+    """The filter of a worker process that has loaded its engine. Raises as `build_filter`."""
+    return build_filter(machine, (*_CHILD_REFUSED.values(), *_WORKER_REFUSED.values()))
+
+
+@lru_cache(maxsize=4)
+def build_filter(machine: str, refused: tuple[tuple[int | None, int | None], ...] = (), *, tcp: bool = False) -> bytes:
     """The compiled filter (an array of struct sock_filter) for `machine` as uname says it.
+
+    Args:
+        machine: x86_64 or aarch64.
+        refused: further calls to refuse, as (x86-64, aarch64) numbers.
+        tcp: let TCP sockets be made (in a network namespace that holds a loopback and nothing else).
 
     Raises: Unavailable `sandbox_failed` for an architecture without a table.
     """
@@ -165,9 +229,10 @@ def build_filter(machine: str) -> bytes:
     code = _instruction(_LOAD, _ARCH_AT) + _instruction(_JEQ, audit, 1, 0) + _instruction(_RETURN, _KILL)
     if machine == "x86_64":
         code += _instruction(_LOAD, _NR_AT) + _instruction(_JGE, _X32_BIT, 0, 1) + _instruction(_RETURN, _KILL)
-    rules = [(pair, (), errno.EPERM) for pair in _REFUSED.values()]
+    rules: list[Any] = [(pair, (), errno.EPERM) for pair in (*refused, *_REFUSED.values())]
     rules += [(pair, (), errno.ENOSYS) for pair in _UNKNOWN.values()]
-    for pair, conditions, error in [*rules, *((pair, found, errno.EPERM) for pair, found in _CONDITIONAL)]:
+    conditional = (*(_UNIX_AND_TCP if tcp else _UNIX_ONLY), *_CONDITIONAL)
+    for pair, conditions, error in [*rules, *((pair, found, errno.EPERM) for pair, found in conditional)]:
         number = pair[column]
         if number is not None:
             code += _rule(number, conditions, _ERRNO | error)

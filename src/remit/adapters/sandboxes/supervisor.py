@@ -126,7 +126,8 @@ class Supervisor:
                 passed.append(self._memory_file(filter_code))
                 options += ["--seccomp", str(passed[-1])]
             passed.append(self._memory_file(b"".join(os.fsencode(option) + b"\0" for option in options)))
-            argv = [self.bwrap, "--args", str(passed[-1]), "--", "/bin/sh", "-c", GATE, "sh", *self.job.argv]
+            gate = self.plan.gate or GATE
+            argv = [self.bwrap, "--args", str(passed[-1]), "--", "/bin/sh", "-c", gate, "sh", *self.job.argv]
             process = subprocess.Popen(
                 argv,
                 stdin=subprocess.PIPE,
@@ -333,6 +334,8 @@ def mount_gaps(root: str, plan: Plan) -> list[str]:
             gaps.append(f"read-only {os.path.relpath(path, plan.workspace)}")
     closed = ["/", "/proc"] if any(not writable.relative for writable in plan.roots) else ["/", "/proc", plan.workspace]
     gaps += [f"read-only {path}" for path in closed if not _is_read_only(root + path)]
+    if plan.network is not None and _identity(root + plan.network.path) != plan.network.identity:
+        gaps.append("egress socket")
     return gaps + mask_gaps(root + plan.workspace, plan)
 
 

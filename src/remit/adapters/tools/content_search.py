@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from remit.adapters.tools._regex import Bounded, compile_bounded
 from remit.adapters.tools._text import is_binary, some, tidy
 from remit.core.globs import compile_glob
+from remit.core.linear_regex import Bounded, compile_bounded
 from remit.core.needs import fs_read
 from remit.core.tools import tool
 from remit.errors import Exhausted, Invalid, RemitError

@@ -1,4 +1,4 @@
-"""regex: match, find, replace and split text by a regular expression that cannot hang (`_regex.py`)."""
+"""regex: match, find, replace and split text by a regular expression that cannot hang (core/linear_regex.py)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from remit.adapters.tools._regex import Bounded, Span, compile_bounded
 from remit.adapters.tools._text import clip
+from remit.core.linear_regex import Bounded, Span, compile_bounded
 from remit.core.tools import tool
 from remit.errors import Exhausted, Invalid
 from remit.ports.tool import Context

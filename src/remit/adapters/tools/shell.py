@@ -15,6 +15,7 @@ from remit.ports.sandbox import SandboxResult
 from remit.ports.tool import Context
 
 _MAX_STREAM_CHARS: Final = 24 * 1024
+_MAX_HOSTS: Final = 16
 
 
 def _argv(command: str = "", argv: list[str] | None = None) -> tuple[str, ...]:
@@ -23,25 +24,37 @@ def _argv(command: str = "", argv: list[str] | None = None) -> tuple[str, ...]:
     return checked_argv(argv) if argv else split_command(command)
 
 
-def _needs(command: str = "", argv: list[str] | None = None, **_: Any) -> Sequence[Need]:
-    return (need.shell(_argv(command, argv)),)
+def _needs(
+    command: str = "", argv: list[str] | None = None, hosts: list[str] | None = None, **_: Any
+) -> Sequence[Need]:
+    named = hosts or []
+    if len(named) > _MAX_HOSTS:
+        raise Invalid("value_invalid", f"{len(named)} hosts; at most {_MAX_HOSTS}")
+    return (need.shell(_argv(command, argv)), *(need.tunnel(host) for host in named))
 
 
 @tool(effect="unsafe", returns="untrusted", builtin=True, verbs=("shell",), needs=_needs)
-async def shell(
-    ctx: Context[Any], command: str = "", argv: list[str] | None = None, cwd: str = ".", stdin: str = ""
+async def shell(  # a model names them
+    ctx: Context[Any],
+    command: str = "",
+    argv: list[str] | None = None,
+    cwd: str = ".",
+    stdin: str = "",
+    hosts: list[str] | None = None,
 ) -> str:
-    """Run one program in a sandbox without network and return its exit code and output.
+    """Run one program in a sandbox and return its exit code and output.
 
     There is no shell: no pipes, redirection, variables, wildcards or `;`. Quotes work. Give `command` or `argv`.
+    The network is reached only through a proxy (http_proxy, https_proxy), and only where it is granted.
 
     Args:
         command: program and arguments as one line, for example git log -n 3
         argv: the same as a list, for arguments with special characters
         cwd: folder to run in, relative to the workspace
         stdin: text for the program's input
+        hosts: HOST or HOST:PORT that the program will speak TLS with; name them when untrusted data was read before
     """
-    result = await ctx.shell.run(_argv(command, argv), cwd=cwd, stdin=stdin.encode(errors="replace"))
+    result = await ctx.shell.run(_argv(command, argv), cwd=cwd, stdin=stdin.encode(errors="replace"), network=True)
     return shown(result)
 
 

@@ -11,7 +11,7 @@ from remit.code.oracle.texts import own_path
 from remit.code.oracle.values import Counts, Found, Parsed
 
 _SUM: Final = re.compile(r"^[#\u2139] (?P<word>tests|pass|fail|cancelled|skipped|todo) (?P<n>\d+)$")
-_TAP: Final = re.compile(r"^(?P<indent> *)not ok \d+ - (?P<name>.+?)(?P<directive> # (?:TODO|SKIP).*)?$")
+_TAP: Final = re.compile(r"^(?P<indent> *)not ok \d+ - (?P<name>.+?)(?P<directive> # (?:[A-Z]{4}\b).*)?$")
 _SUBTEST: Final = re.compile(r"^(?P<indent> *)# Subtest: (?P<name>.+)$")
 _FIELD: Final = re.compile(r"^ *(?P<key>location|failureType|error|code|name|expected|actual|stack): (?P<value>.*)$")
 _TEST_AT: Final = re.compile(r"^test at (?P<file>.+?):(?P<line>\d+):\d+$")

@@ -26,6 +26,7 @@ from remit.core.events import (
     RunDone,
     RunResumed,
     RunStarted,
+    Screened,
     WaitClosed,
     WaitOpened,
 )
@@ -159,6 +160,9 @@ def _waiting_step(event: Event, seq: int, at: int, name: str) -> Step:
             return Step(
                 seq, at, "observe", event.key, name, "resolved", _by(event), text=event.resolution, item=event.item
             )
+        case Screened():
+            reason = f"{event.severity} {event.rule}: {event.why}"
+            return Step(seq, at, "reflect", event.key, decision=event.severity, reason=reason)
         case Reflected():
             return Step(seq, at, "reflect", decision=event.action, text=event.finding)
         case _:

@@ -22,7 +22,9 @@ class ScriptedShell:
         self.results = list(results)
         self.calls: list[tuple[tuple[str, ...], str, bytes]] = []
 
-    async def run(self, argv: tuple[str, ...], *, cwd: str = ".", stdin: bytes = b"") -> SandboxResult:
+    async def run(
+        self, argv: tuple[str, ...], *, cwd: str = ".", stdin: bytes = b"", network: bool = False
+    ) -> SandboxResult:
         self.calls.append((argv, cwd, stdin))
         return self.results.pop(0)
 

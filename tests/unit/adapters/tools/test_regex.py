@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remit.adapters.tools import _regex as engine
-from remit.adapters.tools._machine import Machine, Steps
-from remit.adapters.tools._regex import Bounded
 from remit.adapters.tools.regex import regex
+from remit.core import linear_regex as engine
+from remit.core.linear_regex import Bounded
+from remit.core.regex_machine import Machine, Steps
 from remit.errors import Exhausted, Invalid, RemitError
 
 

@@ -129,3 +129,18 @@ def test_the_result_shows_code_output_and_cuts(bench: Any) -> None:
     last = run(argv=["a"])
     assert "[cut: 24576 of 30000 characters shown; ask for less output]" in last
     assert last.endswith("[cut: 7 bytes of output were dropped]")
+
+
+def test_a_call_declares_its_hosts() -> None:
+    """Each named host is a need of a tunnel, beside the program; too many are refused."""
+    from remit.adapters.tools.shell import _needs
+
+    assert [str(n) for n in _needs(argv=["git", "fetch"], hosts=["a.b", "c.d:8443"])] == [
+        "shell:git fetch",
+        "net:CONNECT https://a.b:443/",
+        "net:CONNECT https://c.d:8443/",
+    ]
+    with pytest.raises(Invalid):
+        _needs(argv=["git"], hosts=["a.b"] * 17)
+    with pytest.raises(Invalid):
+        _needs(argv=["git"], hosts=["u@a.b"])

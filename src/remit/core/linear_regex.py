@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from remit.adapters.tools._machine import MAX_STEPS, Machine, NotSimulated, Steps
+from remit.core.regex_machine import MAX_STEPS, Machine, NotSimulated, Steps
 from remit.errors import Exhausted, Invalid
 
 MAX_PATTERN_CHARS: Final = 1000

@@ -1,4 +1,4 @@
-"""Block 9, outcome: the result as text with its label, bounded, and never silently cut."""
+"""What a tool returned, as the text that a model reads: bounded, and never silently cut."""
 
 from __future__ import annotations
 

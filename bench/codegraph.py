@@ -1,0 +1,94 @@
+"""The code graph on labelled programs: precision, recall and exact cases of call edges; speed on real trees.
+
+    python bench/codegraph.py [PYCG.JSONL] [--show]
+    python bench/codegraph.py --speed DIR        CPU seconds of a copy of DIR: cold, unchanged, one file edited
+
+The file holds `{"case", "files": {path: text}, "expected": {caller: [callees]}}` a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from remit.code.graph.code_graph import CodeGraph
+from remit.code.graph.index import index_folder, index_texts
+
+SHARED = Path(os.environ.get("REMIT_SHARED", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def score(path: Path, show: bool) -> None:
+    """Print precision, recall and exact cases of a labelled file."""
+    right = found = wanted = exact = cases = 0
+    for line in path.read_text().splitlines():
+        case = json.loads(line)
+        cases += 1
+        want = {(caller, callee) for caller, callees in case["expected"].items() for callee in callees}
+        graph = index_texts({name: text.encode() for name, text in case["files"].items()})
+        got = {(e.caller, e.callee) for e in graph.calls()}
+        right += len(want & got)
+        found += len(got)
+        wanted += len(want)
+        exact += want == got
+        if show and want != got:
+            print(f"{case['case']}: missing {sorted(want - got)}; extra {sorted(got - want)}; unread {graph.unread}")
+    print(f"precision {right / found:.4f} ({right}/{found})  recall {right / wanted:.4f} ({right}/{wanted})  "
+          f"exact {exact}/{cases}")  # fmt: skip
+
+
+def speed(folder: str) -> None:
+    """Print CPU seconds and memory for a copy of a folder."""
+    with tempfile.TemporaryDirectory() as scratch:
+        root, cache = os.path.join(scratch, "tree"), os.path.join(scratch, "cache.db")
+        shutil.copytree(folder, root, symlinks=True)
+        size = sum(p.stat().st_size for kind in ("*.py", "*.go") for p in Path(root).rglob(kind) if p.is_file())
+        cold, graph = timed(root, cache)
+        warm, _ = timed(root, cache)
+        files = sorted({e.file for e in graph.edges})
+        edited = []
+        for path in files[:: max(1, len(files) // 5)][:5]:
+            with open(os.path.join(root, path), "a", encoding="utf-8") as out:
+                out.write(
+                    "\n\ndef added_by_the_benchmark():\n    return 1\n" if path.endswith(".py") else "\n// edited\n"
+                )
+            seconds, changed = timed(root, cache)
+            edited.append(seconds)
+        fresh = index_folder(root)
+        same = (fresh.edges, fresh.symbols, fresh.unread) == (changed.edges, changed.symbols, changed.unread)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"{size / 1e6:.1f} MB, {graph.summary()}")
+    print(f"cold {cold:.2f} s CPU ({cold / (size / 1e7):.1f} s for 10 MB), unchanged {warm / cold:.1%} of it")
+    print(f"one file edited {min(edited) / cold:.1%} to {max(edited) / cold:.1%}, equal to cold: {same}, {memory} MB")
+
+
+def timed(root: str, cache: str) -> tuple[float, CodeGraph]:
+    """CPU seconds of one indexing."""
+    began = time.process_time()
+    graph = index_folder(root, cache)
+    return time.process_time() - began, graph
+
+
+def main() -> None:
+    """Print the figures asked for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", nargs="?", default=str(SHARED / "callgraph" / "pycg.jsonl"))
+    parser.add_argument("--show", action="store_true", help="name the cases that differ")
+    parser.add_argument("--speed", metavar="DIR", default="")
+    args = parser.parse_args()
+    if args.speed:
+        speed(args.speed)
+        return
+    score(Path(args.data), args.show)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Plugins: WebAssembly components of other makers, signed, vetted, and held to what manifest and user both grant."""

@@ -1,0 +1,1 @@
+"""The code graph: symbols, calls and what a change touches."""

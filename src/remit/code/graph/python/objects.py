@@ -1,0 +1,85 @@
+"""What a variable may hold, as interned objects: equal things are the same object, so sets hash by identity.
+
+Abstractions: one instance a class; one container a place in the source (with a slot for every constant key and
+ANY for the rest); one generator a function. A function's own parameter is a TOKEN until it is used, so that
+what an identity function returns is what its caller gave and not what every caller gave.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+FUNC, CLASS, INST, BOUND, MODULE = "func", "class", "inst", "bound", "module"
+EXT, EXT_INST, EXT_MEMBER = "ext", "ext_inst", "ext_member"
+BUILTIN, CONT, LIT, CONST, SUPER, TOKEN, METHOD, PARTIAL = (
+    "builtin", "cont", "lit", "const", "super", "token", "method", "partial",
+)  # fmt: skip
+
+ANY: Final = "\0any"
+"""The slot of unknown keys; no constant key of a source holds a zero character."""
+KEYS: Final = "\0keys"
+RETURN: Final = "\0return"
+YIELD: Final = "\0yield"
+BASES: Final = "\0bases"
+
+
+class Obj(int):
+    """One abstract object: `kind` says which fields mean what.
+
+    The number (from 1) is its hash: sets then iterate alike in every process, so bounds cut alike and the result
+    depends on the facts alone.
+
+    FUNC ir, module, outer (scopes seen from it, inner first), cls (the class whose body defines it);
+    CLASS ir, module, outer; INST a=class; BOUND a=function, b=receiver; MODULE ir; SUPER a=class, b=receiver;
+    CONT name=kind, a=owner; CONST a=value; TOKEN a=function, name=parameter; METHOD name, a=receiver.
+    """
+
+    kind: str
+    name: str
+    a: Any
+    b: Any
+
+    @classmethod
+    def numbered(cls, number: int, kind: str, name: str, a: Any = None, b: Any = None) -> Obj:
+        """A new object."""
+        made = cls(number)
+        made.kind = kind
+        made.name = name
+        made.a = a
+        made.b = b
+        made.ir = None
+        made.module = None
+        made.outer = ()
+        made.cls = None
+        made.marks = frozenset()
+        made.seen = frozenset()
+        return made
+
+    ir: Any
+    module: Any
+    outer: tuple[Obj, ...]
+    cls: Any
+    marks: frozenset[str]
+    seen: frozenset[str]
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}>"
+
+
+Values = frozenset[Obj]
+NOTHING: Final[Values] = frozenset()
+
+
+class Interner:
+    """The only maker of objects."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Obj] = {}
+
+    def get(self, kind: str, name: str, a: Any = None, b: Any = None) -> Obj:
+        """The object of this kind with these parts."""
+        key = (kind, name, a, b)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Obj.numbered(len(self._known) + 1, kind, name, a, b)
+        return found

@@ -1,0 +1,87 @@
+"""The source files of a folder, bounded: links are not followed, sizes and counts are capped, all of it is said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from remit.code.graph.values import Unread
+from remit.errors import Invalid
+
+MAX_FILES: Final = 200_000
+MAX_ENTRIES: Final = 2_000_000
+MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+"""A larger text is generated or hostile."""
+MAX_LINE_BYTES: Final = 200_000
+LANGUAGES: Final = {
+    ".py": "python", ".pyi": "stub", ".go": "go", ".rs": "rust", ".js": "javascript", ".jsx": "javascript",
+    ".mjs": "javascript", ".cjs": "javascript", ".ts": "typescript", ".tsx": "typescript",
+}  # fmt: skip
+SKIPPED: Final = {
+    ".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache",
+    ".ruff_cache", ".pytest_cache", ".eggs", "site-packages",
+}  # fmt: skip
+
+
+def sources(root: str, unread: list[Unread]) -> Iterator[tuple[str, str, bytes]]:
+    """(path beneath the root with slashes, language, text) in the order of paths; what is skipped goes to `unread`.
+
+    Raises usage_invalid when `root` is no folder.
+    """
+    if not Path(root).is_dir():
+        raise Invalid("usage_invalid", f"not a folder: {root}")
+    found = sorted(_walk(root, unread))
+    if len(found) > MAX_FILES:
+        unread.append(Unread(found[MAX_FILES], f"more than {MAX_FILES} files; this and those after it are left out"))
+    for path in found[:MAX_FILES]:
+        text, why = _text(os.path.join(root, path))
+        if why:
+            unread.append(Unread(path, why))
+        else:
+            yield path, LANGUAGES[os.path.splitext(path)[1]], text
+
+
+def _walk(root: str, unread: list[Unread]) -> Iterator[str]:
+    rest = [""]
+    entries = 0
+    while rest:
+        folder = rest.pop()
+        try:
+            listing = list(os.scandir(os.path.join(root, folder)))
+        except OSError as error:
+            unread.append(Unread(folder or ".", f"cannot be listed: {error.strerror}"))
+            continue
+        for entry in listing:
+            entries += 1
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entries > MAX_ENTRIES:
+                unread.append(Unread(path, f"more than {MAX_ENTRIES} entries; the rest of the folder is left out"))
+                return
+            source = os.path.splitext(entry.name)[1] in LANGUAGES
+            if entry.is_symlink():
+                if source:
+                    unread.append(Unread(path, "symbolic link"))
+            elif entry.is_dir(follow_symlinks=False):
+                if entry.name not in SKIPPED:
+                    rest.append(path)
+            elif source:
+                yield path
+
+
+def _text(path: str) -> tuple[bytes, str]:
+    try:
+        if not os.path.isfile(path):
+            return b"", "not a regular file"
+        size = os.path.getsize(path)
+        if size > MAX_FILE_BYTES:
+            return b"", f"{size} bytes; at most {MAX_FILE_BYTES} are read"
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        return b"", f"cannot be read: {error.strerror}"
+    if b"\0" in raw:
+        return b"", "binary"
+    if len(raw) > MAX_LINE_BYTES and max(map(len, raw.split(b"\n"))) > MAX_LINE_BYTES:
+        return b"", f"a line longer than {MAX_LINE_BYTES} bytes"
+    return raw, ""

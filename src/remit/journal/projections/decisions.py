@@ -1,0 +1,238 @@
+"""Projection: the audit record of every decision and outcome, in one canonical form.
+
+Each event that decides something, or says what became of it, is one `Decision`: who, under which remit, what, with
+which arguments (their digest), how far what the agent had read is trusted, what was decided, by which rule. An event
+names only its key, so the intent's name, digest and tier are looked up in the fold.
+
+Levels: info (done as asked), warning (refused, asked, in doubt, cancelled), error (failed), and critical for a refusal
+by the flow check: data was about to go where its label forbids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from remit.core import events
+from remit.core.labels import SYSTEM, Label
+from remit.errors import RemitError
+from remit.journal.chain import decode_event
+from remit.ports.journal import Entry
+
+KINDS: Final = (
+    *("agent_lifecycle", "approval_decision", "error", "llm_request", "llm_response", "scope_denied", "security"),
+    *("tool_call", "tool_result"),
+)
+LEVELS: Final = ("info", "warning", "error", "critical")
+MAX_TEXT: Final = 10 * 1024
+"""characters of a reason; what is longer stands in the journal"""
+
+
+class Decision(Struct, frozen=True):
+    """One decision or outcome."""
+
+    run_id: str
+    seq: int
+    time_ms: int
+    kind: str
+    """one of KINDS"""
+    level: str
+    """one of LEVELS"""
+    actor: str
+    """agent:NAME, or person:NAME"""
+    grant: str
+    """id of the remit that the run holds: the first 16 hex digits of its SHA-256"""
+    effect: str
+    """tool or model; "" for the run's own events"""
+    key: str
+    """where in the run"""
+    digest: str
+    """SHA-256 of the arguments"""
+    needs: tuple[str, ...]
+    """what the effect touches, as verb:resource"""
+    label: Label
+    """of all that the agent had read"""
+    decision: str
+    """started | resumed | allow | deny | ask | approved | denied | edited | done | failed | in_doubt | ..."""
+    rule: str
+    """check:code of a refusal, code of a failure"""
+    reason: str
+    prev: str
+    """hash of the entry before, hex"""
+    hash: str
+
+
+class Effect(Struct, frozen=True):
+    """What later events of a key refer to."""
+
+    name: str
+    kind: str
+    digest: str
+    needs: tuple[str, ...] = ()
+    label: Label = SYSTEM
+
+
+class Decisions(Struct, frozen=True):
+    """The decisions of one run so far, and what the next ones need to know."""
+
+    agent: str = ""
+    grant: str = ""
+    effects: dict[str, Effect] = {}
+    """open ones by key"""
+    found: tuple[Decision, ...] = ()
+
+
+EMPTY: Final = Decisions()
+
+
+def fold(state: Decisions, entries: Iterable[Entry]) -> Decisions:
+    """`state` after `entries` of the same run. Raises chain_broken, journal_format."""
+    reader = Reader(state)
+    found = [decision for decision in map(reader.read, entries) if decision is not None]
+    return Decisions(reader.agent, reader.grant, dict(reader.effects), (*state.found, *found))
+
+
+class Reader:
+    """The same fold, one entry at a time: for whoever follows the log."""
+
+    def __init__(self, state: Decisions = EMPTY) -> None:
+        self.agent = state.agent
+        self.grant = state.grant
+        self.effects = dict(state.effects)
+
+    def read(self, entry: Entry) -> Decision | None:
+        """The decision of an entry; None when it holds none. Raises chain_broken, journal_format."""
+        event = decode_event(entry.body)
+        make = _READERS.get(type(event))
+        facts = make(self, event) if make is not None else None
+        return None if facts is None else self._decision(entry, facts)
+
+    def skip(self, entry: Entry, error: RemitError) -> Decision:
+        """The record of an entry that cannot be read (its content was dropped, or is sealed)."""
+        return self._decision(entry, _Facts("error", "error", "unreadable", rule=error.code, reason=error.message))
+
+    def _decision(self, entry: Entry, facts: _Facts) -> Decision:
+        effect = facts.effect
+        return Decision(
+            entry.run_id,
+            entry.seq,
+            entry.at_ms,
+            facts.kind,
+            facts.level,
+            facts.actor or f"agent:{self.agent}",
+            self.grant,
+            effect.name,
+            facts.key,
+            effect.digest,
+            effect.needs,
+            effect.label,
+            facts.decision,
+            facts.rule,
+            facts.reason[:MAX_TEXT],
+            entry.prev.hex(),
+            entry.hash.hex(),
+        )
+
+    # ---- one kind of event each
+
+    def _started(self, event: events.RunStarted) -> _Facts:
+        self.agent = event.agent
+        text = msgspec.json.encode(event.remit, order="deterministic")
+        self.grant = sha256(text).hexdigest()[:16]
+        return _Facts("agent_lifecycle", "info", "started", reason=f"child of {event.parent}" if event.parent else "")
+
+    def _resumed(self, event: events.RunResumed) -> _Facts:
+        return _Facts("agent_lifecycle", "info", "resumed", reason=f"activation {event.epoch}")
+
+    def _ended(self, event: events.RunDone) -> _Facts:
+        level = "info" if event.status == "ok" else "warning"
+        code = str((event.error or {}).get("code", ""))
+        return _Facts("agent_lifecycle", level, event.status, rule=code)
+
+    def _cancelled(self, event: events.CancelRequested) -> _Facts:
+        return _Facts("agent_lifecycle", "warning", "cancel", actor=f"person:{event.by}", reason=event.reason)
+
+    def _intent(self, event: events.EffectIntent) -> _Facts:
+        effect = Effect(event.name, event.kind, event.digest, event.needs, event.label)
+        self.effects[event.key] = effect
+        return _Facts("llm_request" if event.kind == "model" else "tool_call", "info", "allow", effect, event.key)
+
+    def _done(self, event: events.EffectDone) -> _Facts:
+        effect = self._close(event.key, event.label)
+        kind = "llm_response" if effect.kind == "model" else "tool_result"
+        return _Facts(kind, "info", "done", effect, event.key)
+
+    def _failed(self, event: events.EffectFailed) -> _Facts:
+        effect = self._close(event.key, event.label)
+        return _Facts("error", "error", "failed", effect, event.key, event.code, event.message)
+
+    def _denied(self, event: events.EffectDenied) -> _Facts:
+        known = self.effects.pop(event.key, Effect("", "tool", ""))
+        effect = Effect(event.name, known.kind, event.digest or known.digest, known.needs, known.label)
+        kind, level = ("security", "critical") if event.check == "flow" else ("scope_denied", "warning")
+        rule = f"{event.check}:{event.code}"
+        return _Facts(kind, level, "deny", effect, event.key, rule, event.why)
+
+    def _doubt(self, event: events.EffectInDoubt) -> _Facts:
+        effect = self.effects.get(event.key, Effect(event.name, "tool", event.digest))
+        return _Facts("error", "warning", "in_doubt", effect, event.key, reason=event.item)
+
+    def _resolved(self, event: events.EffectResolved) -> _Facts:
+        effect = self._close(event.key, None)
+        actor = f"person:{event.by}"
+        return _Facts("approval_decision", "info", event.resolution, effect, event.key, "", event.reason, actor)
+
+    def _asked(self, event: events.WaitOpened) -> _Facts:
+        effect = Effect(event.name, "tool", event.digest)
+        self.effects.setdefault(event.key, effect)
+        return _Facts("approval_decision", "warning", "ask", effect, event.key, reason=event.question)
+
+    def _answered(self, event: events.WaitClosed) -> _Facts:
+        known = self.effects.get(event.key, Effect("", "tool", ""))
+        effect = Effect(known.name, known.kind, event.digest, known.needs, known.label)
+        level = "info" if event.decision == "approved" else "warning"
+        actor = f"person:{event.by}"
+        return _Facts("approval_decision", level, event.decision, effect, event.key, "", event.reason, actor)
+
+    def _screened(self, event: events.Screened) -> _Facts:
+        effect = self.effects.get(event.key, Effect("", "tool", ""))
+        level = {"block": "critical", "redact": "info", "log": "info"}.get(event.severity, "warning")
+        return _Facts("security", level, event.severity, effect, event.key, f"guardrail:{event.rule}", event.why)
+
+    def _close(self, key: str, label: Label | None) -> Effect:
+        known = self.effects.pop(key, Effect("", "tool", ""))
+        return known if label is None else msgspec.structs.replace(known, label=label)
+
+
+class _Facts(Struct):
+    """What an event says, before its place is added."""
+
+    kind: str
+    level: str
+    decision: str
+    effect: Effect = Effect("", "", "")
+    key: str = ""
+    rule: str = ""
+    reason: str = ""
+    actor: str = ""
+
+
+_READERS: Final[dict[type, Callable[[Reader, Any], _Facts]]] = {
+    events.RunStarted: Reader._started,
+    events.RunResumed: Reader._resumed,
+    events.RunDone: Reader._ended,
+    events.CancelRequested: Reader._cancelled,
+    events.EffectIntent: Reader._intent,
+    events.EffectDone: Reader._done,
+    events.EffectFailed: Reader._failed,
+    events.EffectDenied: Reader._denied,
+    events.EffectInDoubt: Reader._doubt,
+    events.EffectResolved: Reader._resolved,
+    events.WaitOpened: Reader._asked,
+    events.Screened: Reader._screened,
+    events.WaitClosed: Reader._answered,
+}
