@@ -29,6 +29,7 @@ from msgspec import Struct
 from remit.core.budget import Budget, Limit
 from remit.core.capabilities import authority_keys
 from remit.core.flags import explicit
+from remit.core.folders import config_path, state_path
 from remit.core.grants import parse_denial, parse_grant
 from remit.core.remit import UNSET, Remit
 from remit.core.sections import (
@@ -344,12 +345,12 @@ def read_bounded(path: str, limit: int = MAX_FILE_BYTES) -> bytes:
 
 def state_folder() -> Path:
     """Journals live here; made by the journal with mode 0700."""
-    return _folder("REMIT_STATE_DIR", "XDG_STATE_HOME", ".local/state")
+    return Path(state_path())
 
 
 def config_folder() -> Path:
     """The user's own remit.toml and what they trust."""
-    return _folder("REMIT_CONFIG_DIR", "XDG_CONFIG_HOME", ".config")
+    return Path(config_path())
 
 
 def schema() -> dict[str, Any]:
@@ -486,10 +487,3 @@ def _line(text: str, dotted: str) -> str:
         if sets or (header and header[1] == dotted):
             return f":{number}"
     return ""
-
-
-def _folder(own: str, xdg: str, below_home: str) -> Path:
-    if os.environ.get(own):
-        return Path(os.environ[own]).absolute()
-    base = os.environ.get(xdg, "")
-    return (Path(base) if base.startswith("/") else Path.home() / below_home) / "remit"

@@ -14,6 +14,7 @@ from remit.adapters.clock import SystemClock
 from remit.agents.collector import Collector
 from remit.agents.runner import Runner
 from remit.core.budget import Limit
+from remit.core.folders import VAULT_FILE, state_path
 from remit.core.remit import TOP, Remit
 from remit.core.sections import EncryptionSection, LeakGuardSection
 from remit.core.tools import Tool
@@ -99,9 +100,7 @@ class Runtime(Runner):
         if screening is not None:
             self.gate.screening = screening
         if self.gate.screening.stop is None:
-            from remit.config import state_folder
-
-            self.gate.screening.stop = EmergencyStop(str(state_folder()), self.clock.monotonic)
+            self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
         self._token: Any = None
         self.collector = Collector(tune_gc)
 
@@ -216,14 +215,16 @@ class Adapters:
 
     def mask_text(self, text: str) -> str:
         """`text` that a tool brought in, without the vault's values; without a vault one attribute test."""
-        if self._vaultless is None:
-            from remit.config import state_folder
-            from remit.guard.vault_file import FILE_NAME
+        return self.leaks().mask_text(text) if self.guarded else text
 
-            self._vaultless = not (state_folder() / FILE_NAME).exists()
-        if self._vaultless and (self._vault is None or not self._vault.live):
-            return text
-        return self.leaks().mask_text(text)
+    @property
+    def guarded(self) -> bool:
+        """Whether there is a vault, as far as was last seen."""
+        if self._vault is not None:
+            return self._vault.live
+        if self._vaultless is None:
+            self._vaultless = not os.path.lexists(os.path.join(state_path(), VAULT_FILE))
+        return not self._vaultless and self.vault.live
 
     def broker(self, admit: Callable[..., Any], note: Callable[[str], None]) -> Any:
         """An egress broker for one program; see adapters/http/broker.py."""
@@ -316,7 +317,7 @@ class Adapters:
             from remit.adapters.http.broker_secrets import SecretHttp
             from remit.adapters.http.egress import Egress
 
-            self._egress = Egress(SecretHttp(AsyncioHttp(limit=_connections()), self.vault))
+            self._egress = Egress(SecretHttp(AsyncioHttp(limit=_connections()), LazyVault(self)))
         return self._egress
 
     def describe(self, name: str = "sandbox") -> dict[str, Any]:
@@ -334,6 +335,21 @@ class Adapters:
         for workspace in self._workspaces.values():
             workspace.close()
         self._workspaces.clear()
+
+
+class LazyVault:
+    """ports/secrets.Secrets of a runtime: the vault, which is read when there is one and something needs it."""
+
+    def __init__(self, adapters: Adapters) -> None:
+        self._adapters = adapters
+
+    @property
+    def live(self) -> bool:
+        """Whether anything is looked at."""
+        return self._adapters.guarded
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._adapters.vault, name)
 
 
 class OwnAddress:

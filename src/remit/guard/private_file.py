@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -74,7 +73,7 @@ def write_private(path: str, data: bytes, *, durable_name: bool = True) -> None:
     durable_name: sync the folder too; whoever writes many files syncs it once at the end.
     """
     folder, name = os.path.split(path)
-    temp = os.path.join(folder, f"{TEMP_PREFIX}{secrets.token_hex(8)}-{name}")
+    temp = os.path.join(folder, f"{TEMP_PREFIX}{os.urandom(8).hex()}-{name}")
     try:
         descriptor = os.open(temp, _NEW, FILE_MODE)
         try:

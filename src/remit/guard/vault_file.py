@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
+from remit.core.folders import VAULT_FILE
 from remit.errors import Conflict, RemitError, Unavailable
 from remit.guard.envelope import OVERHEAD_BYTES
 from remit.guard.private_file import locked, make_folder, read_private, write_private
@@ -25,7 +26,6 @@ from remit.guard.private_file import locked, make_folder, read_private, write_pr
 if TYPE_CHECKING:
     from remit.guard.keys import KeyRing
 
-FILE_NAME: Final = "vault.sealed"
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 PURPOSE: Final = "vault"
 RECORD: Final = "entries"
@@ -76,7 +76,7 @@ class VaultFile:
     """
 
     def __init__(self, folder: str, ring: Callable[[], KeyRing]) -> None:
-        self.path = os.path.join(folder, FILE_NAME)
+        self.path = os.path.join(folder, VAULT_FILE)
         self._open_ring = ring
 
     def signature(self) -> tuple[int, ...] | None:

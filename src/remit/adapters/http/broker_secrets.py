@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from msgspec.structs import replace
@@ -137,6 +136,8 @@ def _body(request: HttpRequest, secrets: Secrets) -> bytes:
         return _value(found[1], "body", f"body:{path}", request, secrets)
 
     if kind == "application/x-www-form-urlencoded":
+        from urllib.parse import parse_qsl, urlencode  # only forms with a handle need it
+
         pairs = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
         return urlencode([(_plain(name), field(value, name)) for name, value in pairs]).encode()
     if kind != "application/json" and not kind.endswith("+json"):
