@@ -1,6 +1,9 @@
 """Code intelligence: what a code base is made of, what a change touches, and whether it is sound.
 
     patches/   diff, apply and merge, pure Python
+    graph/     symbols, calls and impact of Python and Go, on tree-sitter (extra `code`)
+    oracle/    what a test run says, whichever runner wrote it
+    planner/   a task as ordered, checked steps
 
 Usable without gate, journal or any model. Public names load on first use.
 """
