@@ -107,9 +107,10 @@ def test_tail_shows_the_newest_and_follows(journal: Path) -> None:
     records = lines(remit("audit", "export"))
     assert lines(remit("audit", "tail", "-n", "3", "--json")) == records[-3:]
     assert len(remit("audit", "tail", "-n", "2").stdout.splitlines()) == 2
-    follower = begin("audit", "tail", "-f", "-n", "0", "--json")
+    follower = begin("audit", "tail", "-f", "-n", "1", "--json")
     try:
         assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline()) == records[-1]  # it follows from here
         remit("run", "Survey", "--model", "builtin:surveyor", cwd=journal.parent)
         first = json.loads(follower.stdout.readline())
         assert (first["position"], first["decision"]) == (records[-1]["position"] + 1, "started")
