@@ -12,14 +12,17 @@ import pytest
 
 from remit.agents.agent import Agent
 from remit.config import state_folder
-from remit.core.messages import ToolCall, ToolResult
+from remit.core.messages import Text, ToolCall, ToolResult
+from remit.core.model import ModelRequest, Reply
 from remit.core.remit import Remit
+from remit.core.tools import tool
+from remit.errors import Invalid
 from remit.guard.keys_sources import KEY_FILE, new_key_file
 from remit.guard.vault_file import Binding
 from remit.models.handle import ModelHandle
 from remit.ports.conformance.http_server import LocalServer, Peer, Seen
 from remit.runtime import Adapters, Runtime
-from remit.testing import ScriptedModel
+from remit.testing import FunctionModel, ScriptedModel
 
 VALUE = "Tq7-vault-value-9xK2"
 HANDLE = "{{secret:token}}"
@@ -170,3 +173,40 @@ def test_a_prompt_never_carries_a_value_out(own_state: Any) -> None:
 
     play(work, chat)
     assert VALUE.encode() not in b"".join(p.read_bytes() for p in state_folder().rglob("*") if p.is_file())
+
+
+def test_a_value_across_the_cut_of_a_result_or_an_error_is_masked() -> None:
+    """Masked before it is cut: no half of a value stays, in a result, in an error, in one of remit's own errors."""
+    secret = "s3cr3t-value-0123456789"
+
+    @tool(effect="read", max_chars=30)
+    async def long() -> str:
+        """Return a value across the cut."""
+        return "x" * 20 + secret
+
+    @tool(effect="read")
+    async def fails() -> str:
+        """Fail with a value across the cut."""
+        raise ValueError("x" * 490 + secret)
+
+    @tool(effect="read")
+    async def says() -> str:
+        """Fail in remit's own way."""
+        raise Invalid("value_invalid", f"not this: {secret}")
+
+    async def work() -> str:
+        async with Runtime() as runtime:
+            runtime.gate.mask = lambda text: text.replace(secret, "[secret:S]")
+            calls = [ToolCall(str(i), name, {}) for i, name in enumerate(("long", "fails", "says"))]
+
+            async def answer(request: ModelRequest) -> Reply:
+                done = request.messages[-1].role == "tool"
+                return Reply((Text("end"),)) if done else Reply(tuple(calls), "tool_use")
+
+            run = await runtime.run(Agent("a", FunctionModel(answer), tools=[long, fails, says]), "go")
+            return f"{run.status} {run.messages} {run.events}"
+
+    seen = asyncio.run(work())
+    assert seen.startswith("ok ")
+    assert "s3cr3t" not in seen
+    assert seen.count("[secret:S]") >= 2

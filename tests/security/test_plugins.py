@@ -188,7 +188,8 @@ def test_a_signature_of_another_purpose_does_not_fit(maker: Maker, plugins: Plug
     raw = encode_manifest(manifest())
     key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Path(maker.file).read_text().strip()))
     forged = msgspec.json.encode({"key": maker.key, "signature": key.sign(raw).hex()})
-    refused("denied_by_rule", lambda: plugins.vet(Package(raw, WASM, forged), key=maker.key))
+    error = refused("denied_by_rule", lambda: plugins.vet(Package(raw, WASM, forged), key=maker.key))
+    assert error.code == "denied_by_rule"
 
 
 def test_installed_files_are_checked_at_every_load(maker: Maker, plugins: PluginStore) -> None:
@@ -297,8 +298,9 @@ def test_a_manifest_has_one_form() -> None:
 def test_grants_beyond_the_manifest_are_refused(maker: Maker, plugins: PluginStore) -> None:
     """A user can grant what the manifest asks for, or less; a typing error does not widen anything."""
     asking = maker.package(manifest(imports=("files",), grants=("fs.read:data/**",)))
-    refused("not_granted", lambda: plugins.install(asking, key=maker.key, grants=("fs.read:**",)))
-    refused("grant_invalid", lambda: plugins.install(asking, key=maker.key, grants=("everything",)))
+    wider = refused("not_granted", lambda: plugins.install(asking, key=maker.key, grants=("fs.read:**",)))
+    wrong = refused("grant_invalid", lambda: plugins.install(asking, key=maker.key, grants=("everything",)))
+    assert (wider.code, wrong.code, list(Path(plugins.folder).glob("*"))) == ("not_granted", "grant_invalid", [])
 
 
 # --- authority during a call

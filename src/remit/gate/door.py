@@ -197,7 +197,7 @@ class Gate:
         except Exception as e:  # the tool's own code may raise anything; the run goes on
             if isinstance(e, TimeoutError) and limit.expired:
                 raise Exhausted("tool_timeout", f"{tool.name} passed its deadline of {tool.timeout_s:g} s") from None
-            why = self.mask(str(e)[:500])
+            why = self.mask(str(e))[:500]  # before the cut: half a value is no value to the mask
             raise Unavailable("tool_failed", f"{tool.name} failed: {type(e).__name__}: {why}") from e
         finally:
             current_call.reset(token)
@@ -205,7 +205,7 @@ class Gate:
             action.touched = tuple(lease.touched)
             # A tool that labels its fields answers for what its handles brought; for its sub-agents nobody can.
             action.brought = call.label if action.flow is not None else join(lease.label, call.label)
-        text = self.mask(as_text(value, tool.max_chars))
+        text = as_text(value, tool.max_chars, self.mask)
         if scope.screen is not None:
             text = await scope.screen.result(action.key, tool.name, text)
         shown, label = flow.taken(action, scope, text)
@@ -229,6 +229,8 @@ class Gate:
     def _failed(self, e: RemitError, action: Action, scope: Scope, started: float) -> Outcome:
         if isinstance(e, Conflict) or e.code == "disk_failed":
             raise e  # the journal itself failed: nothing more may be done in this run
+        if action.tool is not None:
+            e.message = self.mask(e.message)  # a tool's own error may quote what it read
         if e.code == "revoked" and action.tier != "pure":
             return self._doubt(action, scope)  # stopped under way: nobody knows what it had done
         if isinstance(e, Denied) or e.code == "sandbox_missing":  # no sandbox is a refusal, never a fallback
