@@ -29,6 +29,7 @@ class Prepared:
 
     __slots__ = (
         "budget_data",
+        "cleared",
         "ledger_budget",
         "model",
         "open_tools",
@@ -48,6 +49,8 @@ class Prepared:
         """whether built-in tools that are not shown may be called too (the gate still asks for their grants)"""
         own = [f"tool:{t.name}" for t in tools.values() if not t.builtin]
         self.remit = remit.with_implied([f"model:{model.name}", *own])
+        self.cleared: set[Any] | None = set() if self.remit.timeless else None
+        """what the gate has ruled of `remit` for good"""
         output = NO_OUTPUT if agent.output in (None, str) else Output(agent.output)
         self.plan = Plan(
             agent.instructions,

@@ -354,14 +354,15 @@ class Runner:
         folder: str,
         options: RunOptions,
     ) -> Scope:
-        remit, parent, label = prepared.remit, None, None
+        remit, parent, label, cleared = prepared.remit, None, None, prepared.cleared
         call = current_call.get()
         if call is not None:  # started inside a tool: a child of that run, under its ceiling and its counters
             remit = call.scope.remit.hand_down(remit, name, self.clock.now_ms())
-            parent, label = call.scope.ledger, call.scope.label
+            parent, label, cleared = call.scope.ledger, call.scope.label, None
             authority = call.scope.authority.child(remit, log.run_id)
         else:
-            remit = self.ceiling.meet(remit) if self.ceiling.layers else remit
+            if self.ceiling.layers:
+                remit, cleared = self.ceiling.meet(remit), None
             authority = self._authority(remit, log.run_id)
         ledger = Ledger(prepared.ledger_budget, started=self.clock.monotonic(), parent=parent)
 
@@ -381,6 +382,7 @@ class Runner:
             listener=options.listener,
             priority=options.priority,
             authority=authority,
+            cleared=cleared,
         )
         scope.streaming = options.listener is not None and options.deltas
         scope.screen = self.gate.screening.begin(scope.emit)

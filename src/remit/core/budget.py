@@ -31,6 +31,18 @@ class Budget(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 raise Invalid("value_invalid", f"Budget({name}={value!r}); a number >= 0 is needed")
 
     @property
+    def bounded(self) -> bool:
+        """Whether any ceiling but the clock's is set."""
+        return not (
+            self.usd is None
+            and self.tokens is None
+            and self.input_tokens is None
+            and self.output_tokens is None
+            and self.model_calls is None
+            and self.tool_calls is None
+        )
+
+    @property
     def nano(self) -> int | None:
         """Money in nano-dollars."""
         return None if self.usd is None else nano_of(self.usd)

@@ -14,6 +14,9 @@ _PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)  # ten bits a
 
 def new_id(prefix: str, now_ms: int, entropy: int) -> str:
     """`prefix_` + 26 characters from `now_ms` (48 bits) and `entropy` (80 bits)."""
-    n = ((now_ms & 0xFFFFFFFFFFFF) << 80) | (entropy & 0xFFFFFFFFFFFFFFFFFFFF)
-    pairs = _PAIRS
-    return f"{prefix}_" + "".join([pairs[(n >> shift) & 1023] for shift in range(120, -1, -10)])
+    p, t, n = _PAIRS, now_ms & 0xFFFFFFFFFFFF, entropy  # written out: a run has at least one, and a loop costs twice
+    return (
+        f"{prefix}_{p[t >> 40]}{p[t >> 30 & 1023]}{p[t >> 20 & 1023]}{p[t >> 10 & 1023]}{p[t & 1023]}"
+        f"{p[n >> 70 & 1023]}{p[n >> 60 & 1023]}{p[n >> 50 & 1023]}{p[n >> 40 & 1023]}"
+        f"{p[n >> 30 & 1023]}{p[n >> 20 & 1023]}{p[n >> 10 & 1023]}{p[n & 1023]}"
+    )

@@ -62,6 +62,11 @@ class Layer(Struct, frozen=True, dict=True, cache_hash=True):
         return any(rule.bounds.where for rule in (*(self.grants or ()), *self.denials))
 
     @cached_property
+    def timeless(self) -> bool:
+        """Whether no rule of it has bounds: what it says of a need never changes."""
+        return all(rule.bounds is UNBOUNDED for rule in (*(self.grants or ()), *self.denials))
+
+    @cached_property
     def counted(self) -> tuple[Grant, ...]:
         """The grants with counters."""
         return tuple(g for g in self.grants or () if g.bounds.counted)
@@ -221,6 +226,19 @@ class Remit(Struct, frozen=True):
             for layer in self.layers
         )  # fmt: skip
         return structs.replace(self, layers=layers)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no rule has a counter or depends on a call's arguments."""
+        for layer in self.layers:
+            if layer.counted or layer.conditional:
+                return False
+        return True
+
+    @property
+    def timeless(self) -> bool:
+        """Whether the ruling of a need is the same at any time."""
+        return self.expires_ms is None and all(layer.timeless for layer in self.layers)
 
     @property
     def counted(self) -> tuple[Grant, ...]:

@@ -10,7 +10,7 @@ handles revoked. On replay the journal answers instead of blocks 2 to 9.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -74,14 +74,17 @@ class Gate:
                 answer = edit.answer
                 call = msgspec.structs.replace(call, arguments=answer.arguments, invalid="")
 
-    async def call_model(self, key: str, model: Model, request: ModelRequest, scope: Scope) -> Outcome:
+    def call_model(
+        self, key: str, model: Model, request: ModelRequest, scope: Scope
+    ) -> Coroutine[Any, Any, Outcome]:
         """Perform one attempt of a model call."""
-        scope.screen = self.screening.for_model(model.url, scope.screen, scope.emit) if model.url else scope.screen
+        if model.url:
+            scope.screen = self.screening.for_model(model.url, scope.screen, scope.emit)
         if (scope.ledger.limited or not scope.authority.plain) and request.settings.max_tokens is None:
             # A ceiling can only be kept when the reply has one.
             settings = msgspec.structs.replace(request.settings, max_tokens=budget.DEFAULT_MAX_OUTPUT)
             request = msgspec.structs.replace(request, settings=settings)
-        return await self.perform(model_action(key, model, request), scope)  # --------- 1 resolve
+        return self.perform(model_action(key, model, request), scope)  # --------------- 1 resolve
 
     async def perform(self, action: Action, scope: Scope, answer: WaitClosed | None = None) -> Outcome:
         """The nine blocks for a resolved action; a check that says no raises Refusal."""
@@ -99,9 +102,12 @@ class Gate:
         rated = False
         try:
             asked = self._granted(action, scope)  # ------------------------------------- 2 grant
-            ask = await self._judge(asked, action, scope, agreed)  # --------------------- 3 flow
-            must(await self._rates.acquire(action.rate_name, scope.priority))  # --------- 4 rate
-            rated = True
+            ask = self._judge(asked, action, scope, agreed)  # --------------------------- 3 flow
+            if scope.screen is not None and action.tool is not None:
+                ask = await self._screened(ask, action, scope)
+            if self._rates.limited:  # --------------------------------------------------- 4 rate
+                must(await self._rates.acquire(action.rate_name, scope.priority))
+                rated = True
             held = self._reserve(action, scope)  # -------------------------------------- 5 budget
             if ask is not None:  # ------------------------------------------------------ 6 approval
                 waiting = await approval.settle(ask, action, scope, answer, self.approver, self._clock)
@@ -123,17 +129,24 @@ class Gate:
             if rated:
                 self._rates.release(action.rate_name)
 
-    async def _judge(self, asked: Ask | None, action: Action, scope: Scope, agreed: bool) -> Ask | None:
+    def _judge(self, asked: Ask | None, action: Action, scope: Scope, agreed: bool) -> Ask | None:
         found = flow.check(action, scope)
-        verdict = found if isinstance(found, Deny) else None if agreed else joined(asked, found)
-        if scope.screen is not None and action.tool is not None:
-            verdict = await scope.screen.before(action.key, action.name, action.arguments, verdict)
+        if isinstance(found, Deny):
+            raise Refusal(found)
+        return None if agreed else joined(asked, found)
+
+    async def _screened(self, ask: Ask | None, action: Action, scope: Scope) -> Ask | None:
+        assert scope.screen is not None
+        verdict = await scope.screen.before(action.key, action.name, action.arguments, ask)
         if isinstance(verdict, Deny):
             raise Refusal(verdict)
         return verdict
 
     def _granted(self, action: Action, scope: Scope) -> Ask | None:
         must(self.screening.stopped())
+        cleared = scope.cleared
+        if cleared is not None and action.clearing in cleared and scope.authority.plain:
+            return None  # ruled before, and a ruling without bounds is the same at any time
         now_ms = self._clock.now_ms()
         if action.model is not None and action.model.url:
             # Naming a model grants its own address; only a denial can stand against that.
@@ -143,6 +156,8 @@ class Gate:
         must(grant.check(scope.remit, action.needs, now_ms))
         if action.tool is not None and action.tool.builtin:
             must(grant.check_denials(scope.remit, Need("tool", action.name), now_ms))
+        elif cleared is not None and action.clearing:
+            cleared.add(action.clearing)
         return None
 
     def _reserve(self, action: Action, scope: Scope) -> Reservation | None:
@@ -160,7 +175,7 @@ class Gate:
         try:
             if action.tool is not None:
                 return await self._run_tool(action, scope, started)
-            with InFlight(scope.authority.meter, scope.remit, action.needs):
+            with InFlight(scope.authority, scope.remit, action.needs):
                 reply = await _ask_model(action, scope)
             text = encode_reply(reply)
         except asyncio.CancelledError:
@@ -187,7 +202,7 @@ class Gate:
         token = current_call.set(call := Call(scope, action.key, action.brought))
         limit = Deadline(tool.timeout_s)
         try:
-            with limit, InFlight(scope.authority.meter, scope.remit, action.needs, lease):
+            with limit, InFlight(scope.authority, scope.remit, action.needs, lease):
                 if signature.is_async:
                     value = await tool.fn(**values)
                 else:

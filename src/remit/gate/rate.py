@@ -19,17 +19,19 @@ class Rates:
 
     def __init__(self, limits: Mapping[str, Limit], clock: Clock) -> None:
         self._limits = dict(limits)
+        self.limited = bool(limits)
+        """whether there is anything to wait for"""
         self._clock = clock
         self._buckets: dict[str, Bucket | None] = {}
 
     async def acquire(self, name: str, priority: str) -> Deny | None:
         """Wait for a place (or refuse when the queue is full); every success needs one `release`."""
-        bucket = self._bucket(name) if self._limits else None
+        bucket = self._bucket(name)
         return None if bucket is None else await bucket.acquire(priority)
 
     def release(self, name: str) -> None:
         """The call is over."""
-        bucket = self._bucket(name) if self._limits else None
+        bucket = self._bucket(name)
         if bucket is not None:
             bucket.release()
 

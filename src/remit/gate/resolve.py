@@ -37,6 +37,7 @@ class Action:
         "admitted",
         "arguments",
         "brought",
+        "clearing",
         "digest",
         "draw",
         "facts",
@@ -65,6 +66,8 @@ class Action:
         self.digest = digest
         self.arguments = arguments
         self.needs: tuple[Need, ...] = ()
+        self.clearing = ""
+        """names its needs when they are the same for all arguments; "" = they are not"""
         self.size = 0
         self.tool: Tool | None = None
         self.values: dict[str, Any] = {}
@@ -119,7 +122,11 @@ def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
     except RemitError as e:
         return Deny(e.code, "resolve", f"{tool.name}: {e.message}", e.hint)
     # An own tool needs tool:NAME; a built-in needs the grants of what it touches (none for pure computing).
-    action.needs = own if tool.builtin else (Need("tool", tool.name), *own)
+    if tool.builtin:
+        action.needs = own
+    else:
+        action.needs = (Need("tool", tool.name), *own)
+        action.clearing = "" if own else action.rate_name
     return action
 
 
@@ -131,4 +138,5 @@ def model_action(key: str, model: Model, request: ModelRequest) -> Action:
     action.request = request
     action.size = len(text)
     action.needs = (Need("model", model.name),)
+    action.clearing = f"{model.name} {model.url}"
     return action

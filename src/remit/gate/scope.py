@@ -34,8 +34,10 @@ class Scope:
     __slots__ = (
         "agent",
         "authority",
+        "cleared",
         "denied",
         "deps",
+        "emit",
         "find_tool",
         "handles",
         "label",
@@ -69,12 +71,17 @@ class Scope:
         listener: Callable[[Entry | None, Any], None] | None = None,
         priority: str = "normal",
         authority: Authority | None = None,
+        cleared: set[Any] | None = None,
     ) -> None:
         self.run_id = run_id
         self.agent = agent
         self.remit = remit
         self.authority = authority or authority_of(remit, run_id, Revocations())
+        self.cleared = cleared
+        """needs that the remit covers at any time, once ruled; None = its rulings may change"""
         self.log = log
+        self.emit: Callable[[Event], Any] = log.note if listener is None else self._told
+        """journal an event and show it to whoever listens"""
         self.ledger = ledger
         self.tools = tools
         self.find_tool = find_tool
@@ -91,9 +98,6 @@ class Scope:
         self.tool_calls = 0
         self.denied = 0
 
-    def emit(self, event: Event) -> None:
-        """Journal an event and show it to whoever listens."""
-        if self.listener is None:
-            self.log.note(event)
-        else:
-            self.listener(self.log.append(event), event)
+    def _told(self, event: Event) -> None:
+        assert self.listener is not None
+        self.listener(self.log.append(event), event)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from remit.core.grants import Grant
     from remit.guard.code_handle import GrantedCode
     from remit.guard.leaks import LeakGuard
+    from remit.guard.policy_admission import Authority
     from remit.guard.policy_meter import Meter
     from remit.ports.code_sandbox import CodeSandbox
     from remit.ports.http import HttpReply
@@ -40,12 +41,12 @@ class Lease:
     __slots__ = (
         "approved",
         "arguments",
+        "authority",
         "builtin",
         "current",
         "held",
         "judge",
         "label",
-        "meter",
         "needs",
         "revoked",
         "tainted",
@@ -62,8 +63,8 @@ class Lease:
         self.touched: list[str] = []
         self.label = USER
         """trust of what came in through the handles"""
-        self.meter: Meter | None = None
-        """counters and revocations of the run; None = nothing is counted"""
+        self.authority: Authority | None = None
+        """whose counters and revocations hold for the call; None = nothing is counted"""
         self.arguments: Any = None
         """of the call, for grants that hold for some arguments only"""
         self.held: tuple[Grant, ...] = ()
@@ -74,6 +75,11 @@ class Lease:
         """(need, whether a grant covers it, now in ms) -> why policies refuse it during this call; "" = they do not"""
         self.current: list[Need] = []
         """what a handle does at this moment"""
+
+    @property
+    def meter(self) -> Meter | None:
+        """Counters and revocations of the run; None = nothing is counted."""
+        return None if self.authority is None else self.authority.meter
 
     def brings(self, handle: str) -> None:
         """What an own tool gets through a handle is untrusted; a built-in declares what it returns."""
@@ -280,7 +286,7 @@ class GrantedHttp:
         request, private = outgoing.admit(HttpRequest(method.upper(), url, tuple((headers or {}).items()), body))
         with self._lease.using(needs.net(method, url)):
             reply = await self._outside.egress.fetch(request, private)
-        if self._lease.meter is not None:
+        if self._lease.held and self._lease.meter is not None:
             self._lease.meter.passed(self._lease.held, len(reply.body))
         return reply
 

@@ -54,10 +54,7 @@ class Ledger:
         self.chain: tuple[Ledger, ...] = (self, *(parent.chain if parent is not None else ()))
         """this ledger and all above it"""
         self.deadline = None if budget.seconds is None else started + budget.seconds
-        names = ("usd", "tokens", "input_tokens", "output_tokens", "model_calls", "tool_calls")
-        self.limited: bool = any(getattr(budget, n) is not None for n in names) or (
-            parent is not None and parent.limited
-        )
+        self.limited: bool = budget.bounded or (parent is not None and parent.limited)
         self.nano = 0
         self.usage = NO_USAGE
         self.model_calls = 0
@@ -76,6 +73,6 @@ class Ledger:
             if held is not None and held in ledger.reserved:
                 ledger.reserved.remove(held)
             if usage is not None:
-                ledger.usage = ledger.usage + usage
+                ledger.usage = usage if ledger.usage is NO_USAGE else ledger.usage + usage
                 ledger.nano += nano or 0
                 ledger.unpriced += nano is None

@@ -44,24 +44,41 @@ class Admitted(Struct, frozen=True):
 class Authority:
     """Made once a run; a child's is made from its parent's."""
 
-    __slots__ = ("fixed", "meter", "rulebook")
+    __slots__ = ("_meter", "_parent", "_quiet", "_remit", "_run_id", "fixed", "revocations", "rulebook")
 
-    def __init__(self, meter: Meter, rulebook: Rulebook | None = None, fixed: int = 0) -> None:
-        self.meter = meter
+    def __init__(  # noqa: PLR0913  # made by `authority_of` and `child` only
+        self, remit: Remit, run_id: str, revocations: Revocations, rulebook: Rulebook | None, fixed: int,
+        parent: Meter | None,
+    ) -> None:  # fmt: skip
+        self._remit = remit
+        self._run_id = run_id
+        self._parent = parent
+        self._meter: Meter | None = None
+        self._quiet = rulebook is None and remit.quiet and (parent is None or not parent.counts)
+        self.revocations = revocations
         self.rulebook = rulebook
         self.fixed = fixed
         """how many layers of the remit are the ceiling's: no answer of a person adds to those"""
 
     @property
+    def meter(self) -> Meter:
+        """Counters and revocations of the run; most runs never ask for them."""
+        if self._meter is None:
+            self._meter = Meter(self._remit, revocations=self.revocations, run_id=self._run_id, parent=self._parent)
+        return self._meter
+
+    @property
     def plain(self) -> bool:
         """Whether the remit's ruling of needs is the whole answer: no counter, predicate, revocation, policy."""
-        meter = self.meter
-        return self.rulebook is None and not (meter.counts or meter.conditional or meter.revocations.active)
+        return self._quiet and not self.revocations.active
+
+    def narrowed(self, remit: Remit) -> Remit:
+        """The remit without what was revoked."""
+        return self.meter.narrowed(remit)
 
     def child(self, remit: Remit, run_id: str) -> Authority:
         """The authority of a run that this one starts with `remit`: it draws on the same counters."""
-        meter = Meter(remit, revocations=self.meter.revocations, run_id=run_id, parent=self.meter)
-        return Authority(meter, self.rulebook, self.fixed)
+        return Authority(remit, run_id, self.revocations, self.rulebook, self.fixed, self.meter)
 
     def admit(self, remit: Remit, facts: Facts, now_ms: int, *, size_bytes: int = 0, nano: int | None = 0) -> Admitted:
         """Whether the effect may go on.
@@ -125,7 +142,7 @@ class Authority:
 
     def equip(self, lease: Lease, admitted: Admitted | None, facts: Facts | None) -> None:
         """Tie a call's handles to this authority."""
-        lease.meter = self.meter
+        lease.authority = self
         if admitted is None or facts is None:
             return
         lease.arguments = facts.arguments
@@ -162,7 +179,7 @@ def authority_of(
     ceiling: Remit = TOP,
 ) -> Authority:  # fmt: skip
     """The authority of a run that no agent started; `root` = the runtime's own meter, for the ceiling's grants."""
-    return Authority(Meter(remit, revocations=revocations, run_id=run_id, parent=root), rulebook, len(ceiling.layers))
+    return Authority(remit, run_id, revocations, rulebook, len(ceiling.layers), root)
 
 
 def refusal(need: Need, ruling: Ruling) -> Deny:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from remit.core.effects import Need
 from remit.core.grants import Grant
@@ -182,6 +182,19 @@ class Meter:
         return self._narrowed[2]
 
 
+class Revocable(Protocol):
+    """An authority, or its meter: what stands behind an effect under way."""
+
+    @property
+    def revocations(self) -> Revocations:
+        """Of the runtime."""
+        ...
+
+    def narrowed(self, remit: Remit) -> Remit:
+        """The remit without what was revoked."""
+        ...
+
+
 class InFlight:
     """One effect under way: `with InFlight(...)` around it; raises Denied `revoked` when its grant was revoked.
 
@@ -189,10 +202,10 @@ class InFlight:
     Source: the algorithm of asyncio.timeouts.Timeout (CPython 3.11, Lib/asyncio/timeouts.py).
     """
 
-    __slots__ = ("_cancelled", "_cancelling", "_task", "lease", "meter", "needs", "remit", "stopped_by")
+    __slots__ = ("_cancelled", "_cancelling", "_task", "lease", "needs", "remit", "stopped_by", "under")
 
-    def __init__(self, meter: Meter, remit: Remit, needs: tuple[Need, ...], lease: Lease | None = None) -> None:
-        self.meter = meter
+    def __init__(self, under: Revocable, remit: Remit, needs: tuple[Need, ...], lease: Lease | None = None) -> None:
+        self.under = under
         self.remit = remit
         self.needs = needs
         self.lease = lease
@@ -206,12 +219,12 @@ class InFlight:
             raise RuntimeError("an effect needs a task")
         self._task = task
         self._cancelling = task.cancelling()
-        self.meter.revocations.running.add(self)
+        self.under.revocations.running.add(self)
         return self
 
     def stop(self, grant_id: str, now_ms: int) -> bool:
         """Stop the effect if a need of it lost its cover; False = it goes on."""
-        remit = self.meter.narrowed(self.remit)
+        remit = self.under.narrowed(self.remit)
         needs = self.needs if self.lease is None else (*self.needs, *self.lease.current)
         if self.stopped_by or all(_covered(remit, need, now_ms) for need in needs):
             return False
@@ -226,7 +239,7 @@ class InFlight:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.meter.revocations.running.discard(self)
+        self.under.revocations.running.discard(self)
         if self._cancelled and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise Denied("revoked", f"the grant {self.stopped_by} was revoked while the call ran") from error
 

@@ -100,6 +100,8 @@ def check_answer(row: InboxRow, event: Event) -> None:
 class Head:
     """The fold of one run: its list row, its anchors, its inbox items (id -> open)."""
 
+    __slots__ = ("agent", "items", "parent", "run_id", "started_ms", "status", "task")
+
     def __init__(self, run_id: str, started: RunStarted, at_ms: int) -> None:
         self.run_id = run_id
         self.agent = started.agent
@@ -116,6 +118,8 @@ class Head:
             self.status = change.status
         if change.opens:
             self.items[change.opens] = (seq, True)
+        elif not self.items:
+            return
         elif change.closes == "*":
             self.items = {item: (at, False) for item, (at, _) in self.items.items()}
         elif change.closes in self.items:

@@ -10,6 +10,7 @@ does not grow; running and parked runs are never forgotten. One `MemoryRunLog` b
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from remit.core.events import Event, RunDone, RunResumed, RunStarted
@@ -69,7 +70,10 @@ class MemoryRunLog:
         """See ports.journal.RunLog; raises as `append`."""
         if not self._open:
             raise Conflict("stale_epoch", f"the activation {self.epoch} of run {self.run_id} has ended")
-        change = change_of(event) if type(event) in CHANGES else None
+        if type(event) not in CHANGES:
+            self._run.noted.append((self._now_ms(), encode_event(event)))
+            return
+        change = change_of(event)
         self._run.noted.append((self._now_ms(), encode_event(event)))
         if change is not None:
             self._journal._apply(self._run, change, self._run.count)
@@ -101,7 +105,7 @@ class MemoryJournal:
         self.clock = clock
         self._max_runs = max_runs
         self._runs: dict[str, _Run] = {}
-        self._finished: dict[str, None] = {}
+        self._finished: deque[str] = deque()
         self._items: dict[str, str] = {}
         """inbox item -> run that holds it"""
 
@@ -115,7 +119,7 @@ class MemoryJournal:
         run.head.started_ms = run.noted[0][0]
         self._runs[run_id] = run
         while len(self._runs) > self._max_runs and self._finished:
-            self._forget(next(iter(self._finished)))
+            self._forget(self._finished.popleft())
         return run.log
 
     async def activate(self, run_id: str) -> MemoryRunLog:
@@ -217,12 +221,11 @@ class MemoryJournal:
     def _released(self, run: _Run, status: str) -> None:
         run.log = None
         if run.head.status in FINAL:
-            self._finished[run.head.run_id] = None
+            self._finished.append(run.head.run_id)
         else:
             run.head.status = status
 
     def _forget(self, run_id: str) -> None:
-        del self._finished[run_id]
         for item in self._runs.pop(run_id).head.items:
             self._items.pop(item, None)
 

@@ -241,6 +241,7 @@ def test_block_7_the_intent_is_durable_before_an_effect_that_is_not_pure() -> No
             order.append(f"flush ran={len(RAN)}")
 
     house.scope.log = Log()  # type: ignore[assignment]
+    house.scope.emit = house.scope.log.note
     house.call("look", city="a")
     house.call("pay", "k1", amount=1)
     assert order == ["effect_intent", "effect_done", "effect_intent", "flush ran=1", "effect_done"]
