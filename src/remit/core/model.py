@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct, ValidationError, convert, field
+from msgspec import Struct, ValidationError, convert, field, json
 from msgspec.structs import force_setattr
 
 from remit.core.messages import Message, Part, Text, Thinking, ToolCall, as_parts
@@ -92,8 +92,8 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     usage: Usage = Usage()
     model: str = ""
     id: str = ""
-    raw: Any = None
-    """the provider's reply as decoded JSON (for a stream: the list of its frames); never journalled"""
+    source: Any = None
+    """the provider's reply: JSON as bytes, or decoded (for a stream: the list of its frames); never journalled"""
 
     def __post_init__(self) -> None:
         if type(self.parts) is not tuple:
@@ -102,9 +102,18 @@ class Reply(Struct, frozen=True, omit_defaults=True):
             force_setattr(self, "stop_reason", "tool_use" if self.tool_calls else "end")
 
     @property
+    def raw(self) -> Any:
+        """The provider's reply as decoded JSON; for a stream the list of its frames."""
+        return json.decode(self.source) if type(self.source) is bytes else self.source
+
+    @property
     def text(self) -> str:
         """All text parts, joined."""
-        return "".join([p.text for p in self.parts if type(p) is Text])
+        parts = self.parts
+        if len(parts) == 1:
+            only = parts[0]
+            return only.text if type(only) is Text else ""
+        return "".join([p.text for p in parts if type(p) is Text])
 
     @property
     def thinking(self) -> str:

@@ -23,7 +23,7 @@ from remit.core.messages import ToolCall
 from remit.core.model import ModelRequest, Reply, StreamEnd
 from remit.core.needs import net
 from remit.core.shown import as_text
-from remit.errors import Conflict, Denied, Exhausted, ModelError, RemitError, Unavailable
+from remit.errors import Conflict, Denied, Exhausted, Invalid, ModelError, RemitError, Unavailable
 from remit.gate import approval, budget, flow, grant
 from remit.gate.rate import Rates
 from remit.gate.resolve import Action, model_action, tool_action
@@ -177,7 +177,6 @@ class Gate:
                 return await self._run_tool(action, scope, started)
             with InFlight(scope.authority, scope.remit, action.needs):
                 reply = await _ask_model(action, scope)
-            text = encode_reply(reply)
         except asyncio.CancelledError:
             self._interrupted(action, scope, started)
             raise
@@ -186,7 +185,11 @@ class Gate:
         usage, nano = reply.usage, self._pricing.cost(action.name, reply.usage, self._clock.now_ms())
         scope.ledger.settle(None, usage, nano)
         action.nano = nano or 0
-        scope.emit(EffectDone(action.key, msgspec.Raw(text), scope.label, usage, nano, self._since(started)))
+        try:
+            result = storable_reply(reply, scope.listener is not None)
+            scope.emit(EffectDone(action.key, result, scope.label, usage, nano, self._since(started)))
+        except (Invalid, ModelError) as e:  # it is no JSON, and nothing of it was written
+            return self._failed(ModelError("model_bad_reply", e.message), action, scope, started)
         withheld = None if scope.screen is None else scope.screen.withheld.pop(action.key, None)
         return Done(reply, scope.label) if withheld is None else Refused(withheld)
 
@@ -225,9 +228,8 @@ class Gate:
             text = await scope.screen.result(action.key, tool.name, text)
         shown, label = flow.taken(action, scope, text)
         label = join(scope.label, label)
-        scope.emit(
-            EffectDone(action.key, msgspec.Raw(_encode(text)), label, None, None, self._since(started), action.touched)
-        )
+        result: Any = text if scope.listener is None else msgspec.Raw(_encode(text))
+        scope.emit(EffectDone(action.key, result, label, None, None, self._since(started), action.touched))
         return Done(shown, label)
 
     def _lend(self, action: Action, scope: Scope, lease: Lease) -> Context[Any]:
@@ -306,9 +308,15 @@ async def _ask_model(action: Action, scope: Scope) -> Reply:
     raise ModelError("model_stream_cut", "the model's stream ended without a reply")
 
 
-def encode_reply(reply: Reply) -> bytes:
-    """A reply as journalled: without the provider's raw body; raises model_bad_reply for what is not JSON."""
+def storable_reply(reply: Reply, shown: bool) -> Any:
+    """A reply as journalled, without the provider's raw body: as it is read back (`shown`), or as it is written.
+
+    Raises model_bad_reply for what is not JSON; with `shown` false the journal does, by value_invalid.
+    """
+    bare = reply if reply.source is None else msgspec.structs.replace(reply, source=None)
+    if not shown:
+        return bare
     try:
-        return _encode(reply if reply.raw is None else msgspec.structs.replace(reply, raw=None))
+        return msgspec.Raw(_encode(bare))
     except (ValueError, TypeError, RecursionError) as e:
         raise ModelError("model_bad_reply", f"the reply holds what JSON cannot: {str(e)[:200]}") from e

@@ -104,7 +104,7 @@ def encode_event(event: Event) -> bytes:
     """The event as JSON; value_invalid when it holds what JSON cannot (lone surrogates, objects, depth)."""
     try:
         body = _json_encode(event)
-        if type(event) is EffectDone:
+        if type(event) is EffectDone and type(event.result) is msgspec.Raw:
             # Raw is copied unread by the encoder; what cannot be decoded again must not enter a chain.
             _any_decoder.decode(event.result)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

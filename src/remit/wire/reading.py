@@ -39,7 +39,7 @@ def read_json(data: bytes | str) -> Any:
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         value = _repaired(data, error)
     # Counting brackets is two scans in C; the walk runs only when the bound can be broken at all.
-    if _brackets(data) > MAX_DEPTH and _too_deep(value):
+    if brackets(data) > MAX_DEPTH and _too_deep(value):
         raise bad_reply(f"JSON is nested deeper than {MAX_DEPTH} levels")
     return value
 
@@ -73,7 +73,8 @@ def _without_lone_surrogates(raw: bytes) -> bytes:
     return re.sub(escape, lambda match: b"\\ufffd" if match[1] else match[0], raw)
 
 
-def _brackets(data: bytes | str) -> int:
+def brackets(data: bytes | str) -> int:
+    """How many objects and lists begin in it: no JSON is nested deeper."""
     if isinstance(data, str):
         return data.count("{") + data.count("[")
     return data.count(b"{") + data.count(b"[")

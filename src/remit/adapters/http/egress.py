@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -64,9 +64,11 @@ class Egress:
         self._resolve_s = resolve_s
         self._ttl_s = ttl_s
         self._known: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
+        self._literal: dict[tuple[str, Granted], str] = {}
+        """URL with a literal address, and what was granted -> the address, once it has passed"""
         self._asking: dict[tuple[int, str], asyncio.Lock] = {}
 
-    async def fetch(self, request: HttpRequest, allow_private: Granted = NOTHING) -> HttpReply:
+    def fetch(self, request: HttpRequest, allow_private: Granted = NOTHING) -> Coroutine[Any, Any, HttpReply]:
         """Check, then send and read the whole answer.
 
         Args:
@@ -75,9 +77,18 @@ class Egress:
         Raises:
             Denied: `address_denied`. Invalid: `value_invalid`, the URL. And what the transport raises.
         """
+        address = self._literal.get((request.url, allow_private))
+        if address is None:
+            return self._fetch(request, allow_private)
+        return self._client.fetch(replace(request, address=address))
+
+    async def _fetch(self, request: HttpRequest, allow_private: Granted) -> HttpReply:
         url = parse_url(request.url)
-        if _is_literal(url.host):  # one address and nobody to ask: the short way through the same judgement
+        if _is_literal(url.host):  # one address and nobody to ask: its verdict is the same at any time
             _judge(url, (url.host,), (url.host, url.port) in allow_private)
+            if len(self._literal) >= _MAX_NAMES:
+                self._literal.clear()
+            self._literal[request.url, allow_private] = url.host
             return await self._client.fetch(replace(request, address=url.host))
         attempts = await self.attempts(request, allow_private)
         for attempt in attempts[:-1]:

@@ -11,6 +11,7 @@ from remit.core.model import ModelRequest, Reply
 from remit.errors import ModelError
 from remit.wire.openai_chat.decode import WIRE, decode
 from remit.wire.openai_chat.encode import body_of
+from remit.wire.openai_chat.plain import decode_plain
 from remit.wire.provider_errors import http_error
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class ChatCodec:
 
     def decode(self, body: bytes) -> Reply:
         """A whole successful reply."""
-        return decode(body)
+        return decode_plain(body) or decode(body)
 
     def stream(self) -> StreamDecoder:
         """A decoder for one streamed reply."""

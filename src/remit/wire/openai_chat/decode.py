@@ -28,7 +28,7 @@ _PLAIN_MESSAGE: Final = frozenset({"role", "content", "tool_calls", "refusal", "
 
 # finish_reason -> stop reason; unknown ones are "other". model_length: Mistral; sensitive,
 # network_error: Z.AI; insufficient_system_resource: DeepSeek; eos, eos_token: Together, TGI.
-_STOPS: Final[dict[str, StopReason]] = {
+STOPS: Final[dict[str, StopReason]] = {
     "": "end",
     "stop": "end",
     "end_turn": "end",
@@ -88,7 +88,7 @@ def reply_of(head: dict[str, Any], message: dict[str, Any], finish: Any, usage: 
         parts.append(Data(None, "audio", Echo(WIRE, {"audio": {"id": text(audio, "id")}})))
         if not content and audio.get("transcript"):
             parts.append(Text(text(audio, "transcript")))
-    calls = _calls(message)
+    calls = calls_of(message)
     stop: StopReason
     if calls:
         parts += calls
@@ -96,7 +96,7 @@ def reply_of(head: dict[str, Any], message: dict[str, Any], finish: Any, usage: 
     elif refusal:
         stop = "refusal"
     else:
-        stop = _STOPS.get(finish or "", "other") if finish is None or type(finish) is str else "other"
+        stop = STOPS.get(finish or "", "other") if finish is None or type(finish) is str else "other"
     return Reply(tuple(parts), stop, usage_of(usage), label(head, "model"), label(head, "id"), raw)
 
 
@@ -155,7 +155,8 @@ def _chunks(content: list[Any], parts: list[Part]) -> None:
             parts.append(Data(None, str(kind), Echo(WIRE, chunk)))
 
 
-def _calls(message: dict[str, Any]) -> list[Part]:
+def calls_of(message: dict[str, Any]) -> list[Part]:
+    """The calls of a message, in order."""
     raw = objects(message, "tool_calls")
     legacy = message.get("function_call")
     if not raw and type(legacy) is dict and legacy.get("name"):

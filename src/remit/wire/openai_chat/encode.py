@@ -11,13 +11,19 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+import msgspec
+
 from remit.core.messages import Audio, Data, File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
-from remit.core.model import ModelRequest, Settings
+from remit.core.model import ModelRequest, Settings, ToolSpec
 from remit.errors import Invalid
 from remit.wire import media
 from remit.wire.openai_chat.decode import WIRE
 from remit.wire.reading import arguments, as_json, echo_of
 from remit.wire.schemas import is_strict, schema_name
+
+_MAX_TOOLS: Final = 256
+_TOOLS: Final[dict[int, tuple[tuple[ToolSpec, ...], msgspec.Raw]]] = {}
+"""id of a tuple of specs -> that tuple, which keeps the id its own, and its JSON"""
 
 # Models that refuse max_tokens and want max_completion_tokens. Source: OpenAI API reference,
 # "max_tokens": deprecated, not compatible with o-series models.
@@ -28,10 +34,7 @@ def body_of(request: ModelRequest, stream: bool) -> dict[str, Any]:
     """The request as JSON, before renames and `extra`."""
     body: dict[str, Any] = {"model": request.model, "messages": messages_of(request.messages)}
     if request.tools:
-        body["tools"] = [
-            {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.schema}}
-            for t in request.tools
-        ]
+        body["tools"] = _tools(request.tools)
     if request.output is not None:
         output = request.output
         body["response_format"] = {
@@ -47,6 +50,20 @@ def body_of(request: ModelRequest, stream: bool) -> dict[str, Any]:
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
     return body
+
+
+def _tools(tools: tuple[ToolSpec, ...]) -> msgspec.Raw:
+    """The tools as JSON; an agent shows the same ones at every call."""
+    kept = _TOOLS.get(id(tools))
+    if kept is None or kept[0] is not tools:
+        if len(_TOOLS) >= _MAX_TOOLS:
+            _TOOLS.clear()
+        listed = [
+            {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.schema}}
+            for t in tools
+        ]
+        kept = _TOOLS[id(tools)] = (tools, msgspec.Raw(msgspec.json.encode(listed)))
+    return kept[1]
 
 
 def _settings(body: dict[str, Any], settings: Settings, model: str, tools: bool) -> None:

@@ -1,0 +1,79 @@
+"""openai-chat: the short way to a Reply, for the shape that most replies have.
+
+The idea: a typed decoder reads only what a plain reply needs and skips the rest, at a third of the cost. Whatever it does
+not know as plain (thinking, audio, counts with details, an error, list content, JSON that needs repair) is None: then
+`decode.py` reads it all and says what is wrong. Both give the same Reply.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from remit.core.messages import Part, Text
+from remit.core.model import Reply
+from remit.core.usage import Usage
+from remit.wire.openai_chat.decode import STOPS, calls_of
+from remit.wire.reading import MAX_COUNT, MAX_DEPTH, brackets
+
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+
+
+class _Message(Struct, gc=False, forbid_unknown_fields=True):
+    role: str | None = None
+    content: str | None = None
+    tool_calls: list[Raw] | None = None
+    refusal: None = None
+    annotations: Raw = Raw()
+    """may be anything: it is not read"""
+
+
+class _Choice(Struct, gc=False):
+    message: _Message
+    finish_reason: str | None = None
+    error: None = None
+    usage: None = None
+
+
+class _Counts(Struct, gc=False, forbid_unknown_fields=True):
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    total_tokens: Count = 0
+
+
+class _Completion(Struct, gc=False):
+    choices: Annotated[list[_Choice], Meta(min_length=1, max_length=1)]
+    usage: _Counts | None = None
+    model: str = ""
+    id: str = ""
+    error: None = None
+    type: None = None
+    object: str = ""
+
+
+_decode: Final = msgspec.json.Decoder(_Completion).decode
+_item: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def decode_plain(body: bytes) -> Reply | None:
+    """The reply of a whole body when it has the plain shape; None = read it the long way."""
+    if not body.isascii() or brackets(body) > MAX_DEPTH:
+        return None  # what is skipped is not checked for UTF-8 and depth
+    try:
+        read = _decode(body)
+        choice = read.choices[0]
+        message = choice.message
+        items = [_item(raw) for raw in message.tool_calls or ()]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    if read.object == "error":
+        return None
+    parts: list[Part] = [Text(message.content)] if message.content else []
+    if items:
+        parts += calls_of({"tool_calls": items})
+    stop = "tool_use" if items else STOPS.get(choice.finish_reason or "", "other")
+    counts = read.usage
+    usage = Usage() if counts is None else Usage(counts.prompt_tokens, 0, 0, counts.completion_tokens)
+    return Reply(tuple(parts), stop, usage, read.model, read.id, body)
