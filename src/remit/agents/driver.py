@@ -108,7 +108,7 @@ class Session:
             outcomes = [await self.gate.call_tool(f"turn/{command.turn}/call/0", calls[0], scope)]
         else:
             outcomes = await self._side_by_side(command)
-        waiting = tuple(o.item for o in outcomes if type(o) is Waiting)
+        waiting = tuple([o.item for o in outcomes if type(o) is Waiting])
         results = []
         label = scope.label
         for call, outcome in zip(calls, outcomes, strict=True):

@@ -29,6 +29,7 @@ OUTPUT_RETRIES: Final = 3  # Source: spec/models.md 12
 STEER_AT: Final = 3  # identical calls with identical results; Source: spec/reasoning.md 6
 STOP_AT: Final = 5
 
+_encode: Final = msgspec.json.Encoder().encode
 LAST_TURN: Final = "This is your last turn: no more tools. Give the best answer you can with what you have."
 
 
@@ -175,7 +176,7 @@ def _again(state: State, reply: Reply, problem: OutputError) -> Step:
 
 def _on_results(state: State, results: tuple[ToolResult, ...]) -> Step:
     calls = [p for p in state.messages[-1].parts if type(p) is ToolCall]
-    seen = tuple((c.name, msgspec.json.encode(c.arguments), r.text) for c, r in zip(calls, results, strict=True))
+    seen = tuple([(c.name, _encode(c.arguments), r.text) for c, r in zip(calls, results, strict=True)])
     repeats = state.repeats + 1 if seen == state.last else 1
     messages = (*state.messages, Message("tool", results))
     reflection = None

@@ -33,7 +33,6 @@ from remit.guard.ledger import Pricing, Reservation
 from remit.guard.policy_admission import joined
 from remit.guard.policy_meter import InFlight
 from remit.guard.screen import Screening
-from remit.ports.deadline import Deadline
 from remit.ports.runtime import Call, current_call
 from remit.ports.tool import Context
 
@@ -74,9 +73,7 @@ class Gate:
                 answer = edit.answer
                 call = msgspec.structs.replace(call, arguments=answer.arguments, invalid="")
 
-    def call_model(
-        self, key: str, model: Model, request: ModelRequest, scope: Scope
-    ) -> Coroutine[Any, Any, Outcome]:
+    def call_model(self, key: str, model: Model, request: ModelRequest, scope: Scope) -> Coroutine[Any, Any, Outcome]:
         """Perform one attempt of a model call."""
         if model.url:
             scope.screen = self.screening.for_model(model.url, scope.screen, scope.emit)
@@ -90,11 +87,8 @@ class Gate:
         """The nine blocks for a resolved action; a check that says no raises Refusal."""
         agreed = False
         if scope.recorded is not None:
-            from remit.gate import replay  # only a resumed run needs it
-
-            recorded = await replay.answer(action, scope, self._lend, self._clock)
+            recorded = await self._replayed(action, scope)
             if not isinstance(recorded, bool):
-                scope.authority.recount(scope.remit, action, recorded, self._clock.now_ms())
                 return recorded
             agreed = recorded
         held: Reservation | None = None
@@ -122,12 +116,24 @@ class Gate:
         except Refusal as no:
             return self._refuse(no.deny, action.key, action.name, scope, action)
         finally:
-            if action.admitted is not None:
-                scope.authority.settle(action, outcome, self._clock.now_ms())
-            if held is not None:
-                scope.ledger.settle(held, None, None)
+            self._settle(action, scope, outcome, held)
             if rated:
                 self._rates.release(action.rate_name)
+
+    async def _replayed(self, action: Action, scope: Scope) -> Outcome | bool:
+        """What the journal says became of the effect; else whether a person has already agreed to it."""
+        from remit.gate import replay  # only a resumed run needs it
+
+        recorded = await replay.answer(action, scope, self._lend, self._clock)
+        if not isinstance(recorded, bool):
+            scope.authority.recount(scope.remit, action, recorded, self._clock.now_ms())
+        return recorded
+
+    def _settle(self, action: Action, scope: Scope, outcome: Outcome | None, held: Reservation | None) -> None:
+        if action.admitted is not None:
+            scope.authority.settle(action, outcome, self._clock.now_ms())
+        if held is not None:
+            scope.ledger.settle(held, None, None)
 
     def _judge(self, asked: Ask | None, action: Action, scope: Scope, agreed: bool) -> Ask | None:
         found = flow.check(action, scope)
@@ -176,12 +182,21 @@ class Gate:
             if action.tool is not None:
                 return await self._run_tool(action, scope, started)
             with InFlight(scope.authority, scope.remit, action.needs):
-                reply = await _ask_model(action, scope)
+                assert action.model is not None and action.request is not None
+                if scope.screen is None and not scope.streaming:
+                    reply = await action.model.request(action.request)
+                else:
+                    reply = await _ask_model(action.key, action.model, action.request, scope)
         except asyncio.CancelledError:
             self._interrupted(action, scope, started)
             raise
         except RemitError as e:
             return self._failed(e, action, scope, started)
+        except Exception as e:  # a model that somebody else wrote may raise anything; the run ends with a clear error
+            if action.tool is not None:
+                raise
+            why = f"{action.name} failed: {type(e).__name__}: {str(e)[:500]}"
+            return self._failed(ModelError("model_failed", why), action, scope, started)
         usage, nano = reply.usage, self._pricing.cost(action.name, reply.usage, self._clock.now_ms())
         scope.ledger.settle(None, usage, nano)
         action.nano = nano or 0
@@ -203,9 +218,9 @@ class Gate:
         if signature.context:
             values = {**values, signature.context: self._lend(action, scope, lease)}
         token = current_call.set(call := Call(scope, action.key, action.brought))
-        limit = Deadline(tool.timeout_s)
+        limit = InFlight(scope.authority, scope.remit, action.needs, lease, tool.timeout_s)
         try:
-            with limit, InFlight(scope.authority, scope.remit, action.needs, lease):
+            with limit:
                 if signature.is_async:
                     value = await tool.fn(**values)
                 else:
@@ -213,7 +228,7 @@ class Gate:
         except RemitError:
             raise
         except Exception as e:  # the tool's own code may raise anything; the run goes on
-            if isinstance(e, TimeoutError) and limit.expired:
+            if isinstance(e, TimeoutError) and limit.over:
                 raise Exhausted("tool_timeout", f"{tool.name} passed its deadline of {tool.timeout_s:g} s") from None
             why = self.mask(str(e))[:500]  # before the cut: half a value is no value to the mask
             raise Unavailable("tool_failed", f"{tool.name} failed: {type(e).__name__}: {why}") from e
@@ -286,25 +301,16 @@ class Gate:
         return round((self._clock.monotonic() - started) * 1000)
 
 
-async def _ask_model(action: Action, scope: Scope) -> Reply:
-    """Whole when nobody wants the pieces (one decode), streamed otherwise, and once a whole reply took too long."""
-    model, request = action.model, action.request
-    assert model is not None and request is not None
-    try:
-        if scope.screen is not None:
-            return await scope.screen.ask(action.key, model, request, scope.streaming, scope.listener)
-        if not scope.streaming:
-            return await model.request(request)
-        listener = scope.listener
-        async for event in model.stream(request):
-            if type(event) is StreamEnd:
-                return event.reply
-            if listener is not None:
-                listener(None, event)
-    except RemitError:
-        raise
-    except Exception as e:  # a model that somebody else wrote may raise anything; the run ends with a clear error
-        raise ModelError("model_failed", f"{model.name} failed: {type(e).__name__}: {str(e)[:500]}") from e
+async def _ask_model(key: str, model: Model, request: ModelRequest, scope: Scope) -> Reply:
+    """Through the screen, or streamed: for whoever wants the pieces, and once a whole reply took too long."""
+    if scope.screen is not None:
+        return await scope.screen.ask(key, model, request, scope.streaming, scope.listener)
+    listener = scope.listener
+    async for event in model.stream(request):
+        if type(event) is StreamEnd:
+            return event.reply
+        if listener is not None:
+            listener(None, event)
     raise ModelError("model_stream_cut", "the model's stream ended without a reply")
 
 

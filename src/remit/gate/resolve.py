@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from remit.guard.provenance import Call, Leaf
     from remit.ports.model import Model
 
+_encode: Final = msgspec.json.Encoder().encode
 MAX_ARGUMENT_BYTES: Final = 1024 * 1024
 
 
@@ -132,7 +133,7 @@ def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
 
 def model_action(key: str, model: Model, request: ModelRequest) -> Action:
     """The action of a model call."""
-    text = msgspec.json.encode(request)
+    text = _encode(request)
     action = Action(key, "model", model.name, "pure", sha256(text).hexdigest(), len(request.messages))
     action.model = model
     action.request = request

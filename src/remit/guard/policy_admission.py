@@ -46,7 +46,7 @@ class Authority:
 
     __slots__ = ("_meter", "_parent", "_quiet", "_remit", "_run_id", "fixed", "revocations", "rulebook")
 
-    def __init__(  # noqa: PLR0913  # made by `authority_of` and `child` only
+    def __init__(  # made by `authority_of` and `child` only
         self, remit: Remit, run_id: str, revocations: Revocations, rulebook: Rulebook | None, fixed: int,
         parent: Meter | None,
     ) -> None:  # fmt: skip

@@ -196,22 +196,29 @@ class Revocable(Protocol):
 
 
 class InFlight:
-    """One effect under way: `with InFlight(...)` around it; raises Denied `revoked` when its grant was revoked.
+    """One effect under way: `with InFlight(...)` around it; raises Denied `revoked` when its grant was revoked, and
+    TimeoutError when it took more than `seconds`.
 
-    Of the two ways a cancellation can come, only our own is turned into a denial: somebody else's goes on.
+    Of all ways a cancellation can come, only our own two are turned into these: somebody else's goes on.
     Source: the algorithm of asyncio.timeouts.Timeout (CPython 3.11, Lib/asyncio/timeouts.py).
     """
 
-    __slots__ = ("_cancelled", "_cancelling", "_task", "lease", "needs", "remit", "stopped_by", "under")
+    __slots__ = ("_asked", "_cancelling", "_seconds", "_task", "_timer", "lease", "needs", "over", "remit",
+                 "stopped_by", "under")  # fmt: skip
 
-    def __init__(self, under: Revocable, remit: Remit, needs: tuple[Need, ...], lease: Lease | None = None) -> None:
+    def __init__(
+        self, under: Revocable, remit: Remit, needs: tuple[Need, ...], lease: Lease | None = None, seconds: float = 0
+    ) -> None:
         self.under = under
         self.remit = remit
         self.needs = needs
         self.lease = lease
         self.stopped_by = ""
         """id of the revoked grant; "" = none was"""
-        self._cancelled = False
+        self.over = False
+        """whether its time was over"""
+        self._asked = 0  # cancellations of ours that the task has not given back
+        self._seconds = seconds
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
@@ -219,8 +226,14 @@ class InFlight:
             raise RuntimeError("an effect needs a task")
         self._task = task
         self._cancelling = task.cancelling()
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire) if self._seconds else None
         self.under.revocations.running.add(self)
         return self
+
+    def _expire(self) -> None:
+        self.over = True
+        self._asked += 1
+        self._task.cancel()
 
     def stop(self, grant_id: str, now_ms: int) -> bool:
         """Stop the effect if a need of it lost its cover; False = it goes on."""
@@ -232,7 +245,7 @@ class InFlight:
         if self.lease is not None:
             self.lease.revoked = True
         if asyncio.current_task() is not self._task:  # a call that revokes itself ends by its handles
-            self._cancelled = True
+            self._asked += 1
             self._task.cancel()
         return True
 
@@ -240,8 +253,17 @@ class InFlight:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.under.revocations.running.discard(self)
-        if self._cancelled and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._asked:
+            return
+        # uncancel() takes a request back; what remains above the level at the start is somebody else's.
+        left = min(self._task.uncancel() for _ in range(self._asked))
+        if left > self._cancelling or kind is not asyncio.CancelledError:
+            return
+        if self.stopped_by:
             raise Denied("revoked", f"the grant {self.stopped_by} was revoked while the call ran") from error
+        raise TimeoutError from error
 
 
 class Revocations:

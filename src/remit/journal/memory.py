@@ -24,15 +24,26 @@ from remit.ports.journal import Entry, InboxRow, RunRow
 
 
 class _Run:
-    __slots__ = ("_chained", "head", "log", "noted", "tip")
+    __slots__ = ("_chained", "_tip", "head", "log", "noted")
 
-    def __init__(self, head: Head, tip: Tip) -> None:
+    def __init__(self, head: Head) -> None:
         self._chained: list[Entry] = []
         self.noted: list[tuple[int, bytes]] = []
         """(wall clock, body) of events that are not in the chain yet"""
-        self.tip = tip
+        self._tip: Tip | None = None
         self.head = head
         self.log: MemoryRunLog | None = None
+
+    @property
+    def tip(self) -> Tip:
+        """The end of the chain; made when somebody first looks."""
+        if self._tip is None:
+            self._tip = Tip(self.head.run_id, epoch=1)
+        return self._tip
+
+    @tip.setter
+    def tip(self, tip: Tip) -> None:
+        self._tip = tip
 
     @property
     def entries(self) -> list[Entry]:
@@ -53,9 +64,9 @@ class MemoryRunLog:
 
     __slots__ = ("_journal", "_now_ms", "_open", "_run", "epoch", "run_id")
 
-    def __init__(self, journal: MemoryJournal, run: _Run) -> None:
-        self.run_id = run.tip.run_id
-        self.epoch = run.tip.epoch
+    def __init__(self, journal: MemoryJournal, run: _Run, epoch: int) -> None:
+        self.run_id = run.head.run_id
+        self.epoch = epoch
         self._journal = journal
         self._run = run
         self._now_ms = journal.clock.now_ms
@@ -113,8 +124,8 @@ class MemoryJournal:
         """See ports.journal.Journal; raises value_invalid (run id), run_active (it exists)."""
         if run_id in self._runs:
             raise Conflict("run_active", f"run {run_id} exists")
-        run = _Run(Head(check_run_id(run_id), event, 0), Tip(run_id, epoch=1))
-        run.log = MemoryRunLog(self, run)
+        run = _Run(Head(check_run_id(run_id), event, 0))
+        run.log = MemoryRunLog(self, run, 1)
         run.log.note(event)
         run.head.started_ms = run.noted[0][0]
         self._runs[run_id] = run
@@ -133,7 +144,7 @@ class MemoryJournal:
             decode_event(entry.body)
         last = run.entries[-1]
         run.tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
-        run.log = MemoryRunLog(self, run)
+        run.log = MemoryRunLog(self, run, last.epoch + 1)
         run.log.append(RunResumed(last.epoch + 1))
         run.head.status = "running"
         return run.log

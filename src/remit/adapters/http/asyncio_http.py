@@ -20,7 +20,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from remit.adapters.http.asyncio_connection import Connection
-from remit.adapters.http.asyncio_pool import Key, Pool
+from remit.adapters.http.asyncio_pool import Pool
 from remit.adapters.http.body_decoding import body_decoder, decode_body
 from remit.adapters.http.exchange import Exchange, deadline_exceeded, network_failed
 from remit.adapters.http.request_head import request_head
@@ -55,7 +55,17 @@ class AsyncioHttp:
 
     async def fetch(self, request: HttpRequest) -> HttpReply:
         """Send and read the whole answer; see `ports.http.HttpClient`."""
-        exchange, _ = await self._send(request, False)
+        pool, exchange = self._begin(request, False)
+        connection = pool.take(exchange.key)
+        if connection is not None:  # the warm path: one write, one wake-up, no further coroutine
+            connection.send(exchange)
+            try:
+                await exchange.future
+            except BaseException:
+                connection.give_up(exchange)
+                raise
+        if connection is None or exchange.error is not None:
+            exchange, _ = await self._send(pool, exchange, connection)
         parts = exchange.parts
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         if "content-encoding" in exchange.headers and body:
@@ -79,28 +89,25 @@ class AsyncioHttp:
             elif not pool.loop.is_closed():
                 pool.loop.call_soon_threadsafe(pool.close)
 
-    async def _send(self, request: HttpRequest, stream: bool) -> tuple[Exchange, Connection]:
-        head = request_head(request.method, request.url, request.headers)
+    def _begin(self, request: HttpRequest, stream: bool) -> tuple[Pool, Exchange]:
         if not request.address:
             raise Invalid("value_invalid", "a request names the address to connect to; Egress fills it in")
+        head = request_head(request.method, request.url, request.headers)
         pool = self._last
         loop = asyncio.get_running_loop()
         if pool is None or pool.loop is not loop:
             pool = self._pool(loop)
-        key = (request.address, head.port, head.host if head.tls else "")
-        exchange = Exchange(request, head, stream, loop)
-        connection = pool.take(key)
-        repeated = False
+        return pool, Exchange(request, head, stream, loop)
+
+    async def _send(self, pool: Pool, exchange: Exchange, tried: Connection | None) -> tuple[Exchange, Connection]:
+        """The answered exchange and its connection; `tried` = a kept connection on which it has failed."""
+        request, head = exchange.request, exchange.head
+        connection, repeated = tried, False
         while True:
             if connection is None:
-                connection = await self._open(pool, key, exchange)
-            connection.send(exchange)
-            try:
-                await exchange.future
-            except BaseException:
-                connection.give_up(exchange)
-                raise
-            if exchange.error is None or (stream and exchange.status):
+                connection = await self._open(pool, exchange)
+                await self._answered(connection, exchange)
+            if exchange.error is None or (exchange.stream and exchange.status):
                 return exchange, connection
             if repeated or exchange.received or not connection.served or not head.idempotent:
                 raise exchange.error
@@ -109,13 +116,22 @@ class AsyncioHttp:
             # A kept connection that the server had just closed: nothing of an answer came, and the
             # method may be repeated; once.
             repeated = True
-            started, exchange = exchange.started, Exchange(request, head, stream, loop)
+            started, exchange = exchange.started, Exchange(request, head, exchange.stream, pool.loop)
             exchange.started = started
             connection = None
 
-    async def _open(self, pool: Pool, key: Key, exchange: Exchange) -> Connection:
+    async def _answered(self, connection: Connection, exchange: Exchange) -> None:
+        connection.send(exchange)
+        try:
+            await exchange.future
+        except BaseException:
+            connection.give_up(exchange)
+            raise
+
+    async def _open(self, pool: Pool, exchange: Exchange) -> Connection:
         request = exchange.request
         canonical_address(request.address)  # a name would be resolved by the loop: refuse it
+        key = exchange.key
         tls = self._tls() if key[2] else None
         if request.total_s is None:
             return await pool.open(key, request.connect_s, tls)
@@ -156,7 +172,12 @@ class _Streaming:
         self._request = request
 
     async def __aenter__(self) -> HttpStream:
-        self._exchange, self._connection = await self._client._send(self._request, True)
+        client = self._client
+        pool, exchange = client._begin(self._request, True)
+        connection = pool.take(exchange.key)
+        if connection is not None:
+            await client._answered(connection, exchange)
+        self._exchange, self._connection = await client._send(pool, exchange, connection)
         try:
             return _Stream(self._exchange, self._connection)
         except BaseException:

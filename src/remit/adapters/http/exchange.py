@@ -43,6 +43,8 @@ class Exchange:
     def __init__(self, request: HttpRequest, head: RequestHead, stream: bool, loop: asyncio.AbstractEventLoop) -> None:
         self.request = request
         self.head = head
+        self.key = (request.address, head.port, head.host if head.tls else "")
+        """what a connection must lead to: address, port, host that TLS proves ("" = no TLS)"""
         self.stream = stream
         self.started = loop.time()
         self.future: asyncio.Future[None] = loop.create_future()
