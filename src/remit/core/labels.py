@@ -38,8 +38,10 @@ SYSTEM: Final = Label("system")
 
 def join(a: Label, b: Label) -> Label:
     """The label of a value made from `a` and `b`: lower integrity, fewer readers, all sources."""
+    if a is b:
+        return a
     rank_a, rank_b = INTEGRITY[a.integrity], INTEGRITY[b.integrity]
-    if a is b or (rank_a <= rank_b and b.readers is None and not b.sources):
+    if rank_a <= rank_b and b.readers is None and not b.sources:
         return a
     if rank_b <= rank_a and a.readers is None and not a.sources:
         return b

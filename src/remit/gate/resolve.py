@@ -34,30 +34,23 @@ MAX_ARGUMENT_BYTES: Final = 1024 * 1024
 class Action:
     """One effect, resolved."""
 
-    __slots__ = (
-        "admitted",
-        "arguments",
-        "brought",
-        "clearing",
-        "digest",
-        "draw",
-        "facts",
-        "flow",
-        "key",
-        "kind",
-        "model",
-        "name",
-        "nano",
-        "needs",
-        "rate_name",
-        "request",
-        "size",
-        "tier",
-        "tool",
-        "touched",
-        "tried",
-        "values",
-    )
+    # Defaults of the class, not of each object: most effects never change most of them.
+    needs: tuple[Need, ...] = ()
+    clearing = ""
+    """names its needs when they are the same for all arguments; "" = they are not"""
+    size = 0
+    tool: Tool | None = None
+    values: dict[str, Any] = {}
+    model: Model | None = None
+    request: ModelRequest | None = None
+    facts: Facts | None = None  # these three only where more than the remit's own ruling counts
+    admitted: Admitted | None = None
+    draw: Draw = NO_DRAW
+    touched: tuple[str, ...] = ()  # what the call's handles used
+    tried = False
+    nano = 0  # what it really cost
+    flow: Call | None = None  # the call as the flow rule sees it, when its tool has labels
+    brought = USER  # trust of what a tool's handles and children brought in
 
     def __init__(self, key: str, kind: str, name: str, tier: Tier, digest: str, arguments: Any) -> None:
         self.key = key
@@ -66,23 +59,11 @@ class Action:
         self.tier = tier
         self.digest = digest
         self.arguments = arguments
-        self.needs: tuple[Need, ...] = ()
-        self.clearing = ""
-        """names its needs when they are the same for all arguments; "" = they are not"""
-        self.size = 0
-        self.tool: Tool | None = None
-        self.values: dict[str, Any] = {}
-        self.model: Model | None = None
-        self.request: ModelRequest | None = None
-        self.rate_name = f"{kind}:{name}"
-        self.facts: Facts | None = None  # these three only where more than the remit's own ruling counts
-        self.admitted: Admitted | None = None
-        self.draw: Draw = NO_DRAW
-        self.touched: tuple[str, ...] = ()  # what the call's handles used
-        self.tried = False
-        self.nano = 0  # what it really cost
-        self.flow: Call | None = None  # the call as the flow rule sees it, when its tool has labels
-        self.brought = USER  # trust of what a tool's handles and children brought in
+
+    @property
+    def rate_name(self) -> str:
+        """What limits of rate are looked up by."""
+        return f"{self.kind}:{self.name}"
 
     def intent(self, label: Label) -> EffectIntent:
         """The event that says what is about to happen."""

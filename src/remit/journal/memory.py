@@ -81,13 +81,11 @@ class MemoryRunLog:
         """See ports.journal.RunLog; raises as `append`."""
         if not self._open:
             raise Conflict("stale_epoch", f"the activation {self.epoch} of run {self.run_id} has ended")
-        if type(event) not in CHANGES:
-            self._run.noted.append((self._now_ms(), encode_event(event)))
-            return
-        change = change_of(event)
-        self._run.noted.append((self._now_ms(), encode_event(event)))
+        run = self._run
+        change = change_of(event) if type(event) in CHANGES else None
+        run.noted.append((self._now_ms(), encode_event(event)))
         if change is not None:
-            self._journal._apply(self._run, change, self._run.count)
+            self._journal._apply(run, change, run.count)
 
     async def flush(self) -> None:
         """Return at once: memory has nothing to wait for."""
