@@ -10,10 +10,10 @@ that carries an IPv4 address (mapped, compatible, NAT64, 6to4, ISATAP) is never 
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Final
 
+from remit.core.patterns import lazy
 from remit.errors import Invalid
 
 PUBLIC: Final = "public"
@@ -70,7 +70,7 @@ _V6_BLOCKS: Final = tuple(
     )
 )
 
-_NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
+_NUMBER: Final = lazy(r"0[xX][0-9a-fA-F]*|[0-9]+")
 
 
 def looks_like_ipv4(host: str) -> bool:

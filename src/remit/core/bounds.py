@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from remit.core.patterns import lazy
 from remit.core.usage import NANO
 from remit.errors import Invalid
 
@@ -30,12 +31,12 @@ MAX_RATE_CALLS: Final = 10_000
 MAX_COUNT: Final = 2**53  # exact in JSON readers that know only doubles. Source: RFC 8259 section 6
 _SIZES: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _UNITS_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_CLAUSE: Final = re.compile(
+_CLAUSE: Final = lazy(
     r"""(?P<name>[a-z]+(?:\.[\w.-]{1,200})?)\s*(?P<op><=|>=|!=|=|<|>|~|\bin\b)\s*"""
     r"""(?P<value>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^\s"\[\]]+)"""
 )
-_AND: Final = re.compile(r"\s+and\s+")
-_NUMBER: Final = re.compile(r"\d{1,15}")
+_AND: Final = lazy(r"\s+and\s+")
+_NUMBER: Final = lazy(r"\d{1,15}")
 _HINT: Final = 'Write for example: fs.write:out/** where uses=3 and bytes=1MB and arg.path~"out/*"'
 
 Op = Literal["=", "!=", "<", "<=", ">", ">=", "~", "in"]

@@ -23,11 +23,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from remit.core.patterns import lazy
 from remit.errors import Invalid
 
 MAX_PATTERN_CHARS: Final = 1024
 _HINT: Final = "Write a glob such as src/**, **/.env or docs/*.md; paths are relative and never hold .."
-_TOKEN: Final = re.compile(r"\*+|\?|\[[!^]?\]?[^\]/]*\]|.", re.DOTALL)
+_TOKEN: Final = lazy(r"\*+|\?|\[[!^]?\]?[^\]/]*\]|.", re.DOTALL)
 # What a wildcard becomes: within a name, across names, and a free-standing ** with its slash.
 _WILDCARDS: Final = {"*": "[^/]*?", "**": ".*?", "**/": "(?:.*?/)??"}
 

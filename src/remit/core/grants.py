@@ -24,16 +24,17 @@ from msgspec import Struct
 from remit.core.bounds import UNBOUNDED, Bounds, parse_bounds
 from remit.core.effects import Need
 from remit.core.globs import compile_glob, glob_match
+from remit.core.patterns import lazy
 from remit.core.sensitive import is_sensitive
 from remit.core.urls import parse_url
 from remit.errors import Invalid
 
 VERBS: Final = ("fs.read", "fs.write", "shell", "net", "tool", "memory", "secret", "env", "delegate", "model")
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "*"})
-_WHERE: Final = re.compile(r"\s+where\s+")
-_DELEGATE: Final = re.compile(r"(?:(?P<agent>[^\s@]{1,200})@)?(?P<depth>\d{1,6})")
+_WHERE: Final = lazy(r"\s+where\s+")
+_DELEGATE: Final = lazy(r"(?:(?P<agent>[^\s@]{1,200})@)?(?P<depth>\d{1,6})")
 _PORTS: Final = {"https": "443", "http": "80"}
-_NET: Final = re.compile(
+_NET: Final = lazy(
     r"^(?:(?P<methods>[A-Z*]+(?:,[A-Z*]+)*)\s+)?(?:(?P<scheme>https?)://)?"
     r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.*_-]+)(?::(?P<port>\d{1,5}|\*))?(?P<path>/\S*)?$"
 )

@@ -12,9 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from remit.core.model import OutputSpec
+from remit.core.patterns import lazy
 
 MAX_JSON_CHARS: Final = 1_000_000
-_FENCE: Final = re.compile(r"```(?:json|JSON)?[ \t]*\n(.*?)```", re.DOTALL)
+_FENCE: Final = lazy(r"```(?:json|JSON)?[ \t]*\n(.*?)```", re.DOTALL)
 _WRAP: Final = "value"  # providers ask for an object at the top; other types travel in this field
 
 

@@ -6,18 +6,18 @@ them (recognised by their methods; pydantic is never imported here). Imported on
 
 from __future__ import annotations
 
-import re
 import typing
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
+from remit.core.patterns import lazy
 from remit.errors import Invalid
 
 _CO_COROUTINE: Final = 0x80  # Source: CPython Include/cpython/code.h, CO_COROUTINE
 _CO_VARIADIC: Final = 0x0C  # *args or **kwargs
-_PARAM_LINE: Final = re.compile(r"^\s{2,}(\w+)(?:\s*\([^)]*\))?:\s*(.+)$")
+_PARAM_LINE: Final = lazy(r"^\s{2,}(\w+)(?:\s*\([^)]*\))?:\s*(.+)$")
 
 
 class Signature:

@@ -20,6 +20,7 @@ from typing import Final
 from msgspec import Struct
 
 from remit.core.addresses import address_kind, canonical_address, looks_like_ipv4, parse_ipv4
+from remit.core.patterns import lazy
 from remit.errors import Invalid
 
 __all__ = ["DEFAULT_PORTS", "MAX_URL_CHARS", "Url", "address_kind", "canonical_address", "parse_url"]
@@ -29,20 +30,20 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _MAX_HOST_CHARS: Final = 253  # RFC 1035 2.3.4 without the root label
 _DECODE_ROUNDS: Final = 4  # a dot segment encoded more often than this is not decoded by any server we know
 
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f\\]")
-_SHAPE: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL)
+_FORBIDDEN: Final = lazy(r"[\x00-\x20\x7f\\]")
+_SHAPE: Final = lazy(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL)
 # What needs no normalisation at all: no percent sign, no dot segment, no empty label, no number at the end.
-_ORDINARY: Final = re.compile(
+_ORDINARY: Final = lazy(
     r"(https?)://((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)"
     r"(?::([1-9][0-9]{0,4}))?((?:/(?!\.)[A-Za-z0-9_~.:@!$&'()*+,=-]*)*)"
     r"(?:\?([A-Za-z0-9._~!$&'()*+,;=:@/?-]*))?"
 )
-_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_PORT: Final = re.compile(r"[0-9]{1,5}")
-_PERCENT: Final = re.compile(r"%(?:([0-9A-Fa-f]{2}))?")
+_LABEL: Final = lazy(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_PORT: Final = lazy(r"[0-9]{1,5}")
+_PERCENT: Final = lazy(r"%(?:([0-9A-Fa-f]{2}))?")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_PATH_ESCAPE: Final = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@/%-]")
-_QUERY_ESCAPE: Final = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:@/?%-]")
+_PATH_ESCAPE: Final = lazy(r"[^A-Za-z0-9._~!$&'()*+,;=:@/%-]")
+_QUERY_ESCAPE: Final = lazy(r"[^A-Za-z0-9._~!$&'()*+,;=:@/?%-]")
 
 
 class Url(Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ second encoding per append), BLAKE3 (no standard-library verifier).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from hashlib import sha256
 from struct import Struct as Packer
 from struct import error as PackError
@@ -35,7 +36,6 @@ MAX_RUN_ID: Final = 128  # characters, printable ASCII
 _numbers: Final = Packer(">QQqQ")
 _lengths: Final = Packer(">H")
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(Event)
 _tag_decoder: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _any_decoder: Final = msgspec.json.Decoder()
 _json_encode: Final = _encoder.encode
@@ -115,6 +115,12 @@ def encode_event(event: Event) -> bytes:
     return body
 
 
+@cache
+def _decoder() -> msgspec.json.Decoder[Event]:
+    """Made when something is read: a run that only writes needs none."""
+    return msgspec.json.Decoder(Event)
+
+
 def decode_event(body: bytes) -> Event:
     """The event of a stored body.
 
@@ -124,7 +130,7 @@ def decode_event(body: bytes) -> Event:
     if len(body) > MAX_EVENT_BYTES:
         raise Conflict("chain_broken", f"an event of {len(body)} bytes; at most {MAX_EVENT_BYTES} are written")
     try:
-        event: Event = _decoder.decode(body)
+        event: Event = _decoder().decode(body)
     except (ValueError, RecursionError) as error:
         tag = _tag_of(body)
         if tag and tag not in _TAGS:

@@ -7,14 +7,15 @@ masked with every value that the store knows.
 
 from __future__ import annotations
 
-import re
 from typing import Final, Protocol
 
 from msgspec import Struct
 
-HANDLE: Final = re.compile(r"\{\{secret:([a-z0-9][a-z0-9._-]{0,63})\}\}")
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-SLOT: Final = re.compile(r"header:[a-z0-9][a-z0-9-]{0,63}|body:[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,7}")
+from remit.core.patterns import lazy
+
+HANDLE: Final = lazy(r"\{\{secret:([a-z0-9][a-z0-9._-]{0,63})\}\}")
+NAME: Final = lazy(r"[a-z0-9][a-z0-9._-]{0,63}")
+SLOT: Final = lazy(r"header:[a-z0-9][a-z0-9-]{0,63}|body:[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,7}")
 MARK: Final = "{{secret:"
 
 

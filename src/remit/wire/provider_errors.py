@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from remit.core.patterns import lazy
 from remit.errors import ModelError
 from remit.wire.reading import read_json
 
@@ -63,7 +64,7 @@ _BY_WORD: Final[tuple[tuple[str, int], ...]] = (
 )
 # Key prefixes that providers use, bearer values, JSON web tokens, and any long token of mixed
 # letters and digits that is not an item id (ids have a known prefix and help when reported).
-_SECRET: Final = re.compile(
+_SECRET: Final = lazy(
     r"(?i:bearer|basic|api[-_ ]?key(?: provided)?|token|authorization|password|secret)[\"']?"
     r"(?:\s*[:=]\s*|\s+)[\"']?(?=\S*[\d*])[^\s\"']{6,}"
     r"|(?i:api[-_]?key|token|password|secret|signature)=[^\s&\"']+"

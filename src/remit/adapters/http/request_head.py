@@ -9,18 +9,18 @@ for; framing headers are written by the transport alone (RFC 9112 6, RFC 9110 7.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
 
+from remit.core.patterns import lazy
 from remit.core.urls import parse_url
 from remit.errors import Invalid
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
-_METHOD: Final = re.compile(r"[A-Z]{1,20}")
-_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
+_TOKEN: Final = lazy(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
+_METHOD: Final = lazy(r"[A-Z]{1,20}")
+_VALUE: Final = lazy(r"[\t\x20-\x7e]*")
 _REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
 # RFC 9110 9.2.2; only these may be sent again on a fresh connection.
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})

@@ -8,13 +8,13 @@ the wire has no field for (thinking_tokens) are left out.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
 
 from remit.core.messages import Audio, Data, File, Image, Message, Part, Text, Thinking, ToolCall, ToolResult
 from remit.core.model import ModelRequest, Settings, ToolSpec
+from remit.core.patterns import lazy
 from remit.errors import Invalid
 from remit.wire import media
 from remit.wire.openai_chat.decode import WIRE
@@ -27,7 +27,7 @@ _TOOLS: Final[dict[int, tuple[tuple[ToolSpec, ...], msgspec.Raw]]] = {}
 
 # Models that refuse max_tokens and want max_completion_tokens. Source: OpenAI API reference,
 # "max_tokens": deprecated, not compatible with o-series models.
-_COMPLETION_TOKENS: Final = re.compile(r"(?:.*/)?(?:o\d|gpt-[5-9])")
+_COMPLETION_TOKENS: Final = lazy(r"(?:.*/)?(?:o\d|gpt-[5-9])")
 
 
 def body_of(request: ModelRequest, stream: bool) -> dict[str, Any]:
