@@ -40,6 +40,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "key_wrong": ("Invalid", "Give the key that the key ring or the journal was made with."),
     "secret_unknown": ("Invalid", "List the secrets with: remit vault list"),
     "schema_invalid": ("Invalid", "Annotate every parameter with a type that msgspec can decode."),
+    "team_invalid": ("Invalid", "Correct the definition at the named place; `remit team check FILE` checks a file."),
     "tool_clash": ("Invalid", "Give one of the two tools another name."),
     "tool_unknown": ("Invalid", "Use one of the tools that are listed."),
     "usage_invalid": ("Invalid", "See: remit --help"),
@@ -89,6 +90,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "sandbox_missing": ("Unavailable", "Install bubblewrap: apt-get install -y bubblewrap"),
     "sandbox_failed": ("Unavailable", "Run `remit doctor`: it tries the sandbox and says what is missing."),
     "program_missing": ("Unavailable", "Install the program, or use another tool."),
+    "team_failed": ("Unavailable", "The team's own code, or a member, failed; see the message."),
     "tool_failed": ("Unavailable", "The tool's own code failed; see the message."),
     # ModelError
     "model_auth": ("ModelError", "The provider refused the key; check the key's environment variable."),
