@@ -26,7 +26,7 @@ from remit.core.events import CancelRequested, EffectDone, RunDone, RunStarted
 from remit.core.ids import new_id
 from remit.core.labels import USER, Label, join
 from remit.core.messages import as_messages
-from remit.core.remit import TOP, UNSET, Remit
+from remit.core.remit import TOP, UNSET, Layer, Remit
 from remit.core.schema import encode_foreign
 from remit.errors import Conflict, Exhausted, RemitError
 from remit.ports.deadline import Deadline
@@ -82,10 +82,17 @@ class _Held:
 
     def __init__(self, job: Job) -> None:
         own = [f"tool:{t.name}" for t in job.tools if not t.builtin]
-        self.remit = TOP if job.remit.unset else job.remit.with_implied([*job.implied, *own])
+        self.remit = _ceiling(job.remit) if job.remit.unset else job.remit.with_implied([*job.implied, *own])
         self.ledger_budget = meet_budgets(job.budget, job.remit.limits)
         self.tools = {t.name: t for t in job.tools}
         self.open_tools = True
+
+
+def _ceiling(remit: Remit) -> Remit:
+    """A remit that names no grants, as a ceiling: its denials, limits and expiry, and nothing else."""
+    denials = remit.layers[0].denials
+    layers = (Layer((), denials, verbs=()),) if denials else TOP.layers
+    return msgspec.structs.replace(remit, layers=layers)
 
 
 def real_runtime() -> Runner:
@@ -221,7 +228,8 @@ async def _attempt(
         failure = user_code.as_remit_error()
         if isinstance(failure, Conflict):
             raise failure
-        return TeamRun(scope.run_id, "failed", partial.output, failure)
+        status = {"Exhausted": "exhausted", "Denied": "denied"}.get(failure.family, "failed")
+        return TeamRun(scope.run_id, status, partial.output, failure)
     partial.output = output
     return TeamRun(scope.run_id, "ok", output)
 

@@ -80,7 +80,9 @@ class Team:
         self.timeout_s = positive(where, "timeout_s", timeout_s)
         self.tools = tuple(t if isinstance(t, Tool) else Tool(t) for t in tools)
         if on_failure not in ON_FAILURE:
-            raise Invalid("team_invalid", f"{where}: on_failure={on_failure!r}", hint=f"One of: {', '.join(ON_FAILURE)}")
+            raise Invalid(
+                "team_invalid", f"{where}: on_failure={on_failure!r}", hint=f"One of: {', '.join(ON_FAILURE)}"
+            )
         if on_failure == "replace" and replacement is None:
             raise Invalid("team_invalid", f"{where}: on_failure=replace", hint="Name the replacement=AGENT.")
         if replacement is not None:
@@ -111,7 +113,8 @@ class Team:
 
         Inside another team's own code it becomes a recorded child of that team.
         """
-        return await joined(self, task, options)
+        run: TeamRun = await joined(self, task, options)
+        return run
 
     async def carry_out(self, task: Any, **options: Any) -> TeamRun:
         """As `run`, under a run that this call owns; `run_id` names it, `resume` goes on with one."""

@@ -142,7 +142,13 @@ class TeamRun(Run):
     def data(self) -> dict[str, Any]:
         """The result as JSON values, for files and `--json`."""
         progress: dict[str, Any] = msgspec.to_builtins(self.progress, enc_hook=str)
-        found = {"name": self.name, "kind": self.kind, "run_id": self.id, "status": self.status, "stages": self.stages}
+        found: dict[str, Any] = {
+            "name": self.name,
+            "kind": self.kind,
+            "run_id": self.id,
+            "status": self.status,
+            "stages": self.stages,
+        }
         found |= {k: progress[k] for k in ("artifacts", "consensus_reached", "agreement", "dissent", "notes")}
         found["output"] = msgspec.to_builtins(self.output, enc_hook=str)
         found |= {"cost_usd": self.cost_usd, "model_calls": self.model_calls}

@@ -22,7 +22,7 @@ from remit.agents.run import Run
 from remit.core.effects import measure_arguments
 from remit.core.events import EffectDone, EffectFailed, EffectIntent
 from remit.core.ids import new_id
-from remit.core.labels import USER, Label, join
+from remit.core.labels import Label, join
 from remit.core.messages import Message
 from remit.core.schema import encode_foreign
 from remit.core.usage import Usage
