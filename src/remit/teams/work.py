@@ -127,12 +127,20 @@ class Work:
         found: dict[int, Any] = {}
         items: list[str] = []
 
+        over = False
+
         async def one(i: int) -> None:
+            nonlocal over
             async with places:
+                if over:
+                    return  # a sibling has ended the team in this very turn of the loop
                 try:
                     found[i] = await asked[i]()
                 except Parked as parked:
                     items.extend(parked.items)
+                except BaseException:
+                    over = True
+                    raise
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -401,12 +409,14 @@ def members_of(members: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def own_calls(members: Iterable[Any]) -> tuple[int, int]:
-    """Model calls of these members asked once each, least and most: 1 an agent, 0 a function, a team its own."""
+    """Model calls of these members asked once each, (least, most): a function 0, a team its own estimate, an agent 1
+    and, with tools or a typed answer, up to its turns."""
     least = most = 0
     for member in members:
         if hasattr(member, "estimate"):
             its = member.estimate()
             least, most = least + its.least, most + its.most
         elif isinstance(member, Agent):
-            least, most = least + 1, most + 1
+            once = member.tools == () and member.output in (None, str)
+            least, most = least + 1, most + (1 if once else member.max_turns)
     return least, most

@@ -1,11 +1,11 @@
 """A journal that loses its process: the n-th event of all runs is not written, nor is anything after it.
 
-    journal = CrashJournal(clock, at=7)
-    try:
-        ... run something in Runtime(journal) ...
-    except BaseException: ...      # Crash, or a group that holds it
-    journal.revive()               # another process takes the file over
-    ... resume in another Runtime(journal) ...
+journal = CrashJournal(clock, at=7)
+try:
+    ... run something in Runtime(journal) ...
+except BaseException: ...      # Crash, or a group that holds it
+journal.revive()               # another process takes the file over
+... resume in another Runtime(journal) ...
 """
 
 from __future__ import annotations

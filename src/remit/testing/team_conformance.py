@@ -1,11 +1,11 @@
 """What every team must keep, a shipped pattern or an outsider's: `await check_team(make, task)` raises AssertionError.
 
-    it ends, with the same output each time, within its estimate
-    it keeps its budget: with fewer model calls than it needs it ends exhausted or ok, never beyond them
-    it survives a failing member, at each place, as its policy says
-    it can be cancelled at any model call, with a valid result and without anything left running
-    a member that is refused ends it or is left out; nothing raises
-    after a crash at every journal append it goes on: same output, no finished model call is made again
+it ends, with the same output each time, within its estimate
+it keeps its budget: with fewer model calls than it needs it ends exhausted or ok, never beyond them
+it survives a failing member, at each place, as its policy says
+it can be cancelled at any model call, with a valid result and without anything left running
+a member that is refused ends it or is left out; nothing raises
+after a crash at every journal append it goes on: same output, no finished model call is made again
 """
 
 from __future__ import annotations

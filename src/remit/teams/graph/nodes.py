@@ -195,7 +195,8 @@ def is_async(fn: Any) -> bool:
     """Whether calling it gives a coroutine."""
     if inspect.isfunction(fn) or inspect.ismethod(fn):
         return inspect.iscoroutinefunction(fn)
-    return inspect.iscoroutinefunction(getattr(fn, "func", None) or getattr(type(fn), "__call__", fn))
+    inner = getattr(fn, "func", None) or type(fn).__dict__.get("__call__")  # a partial, or an object that is called
+    return inspect.iscoroutinefunction(inner)
 
 
 def function_name(fn: Any) -> str:

@@ -97,7 +97,7 @@ class Reader:
                 self._route(before, joined, item, None, "", where)
                 if i != len(edge) - 1:
                     raise Invalid("graph_invalid", f"{where}: something stands after the mapping",
-                                  hint="A mapping ends its edge; write what follows as an edge of its own.")  # fmt: skip
+                                  hint="A mapping ends its edge; write what follows in another one.")  # fmt: skip
                 return
             router = self._router(edge, i, where)
             if router is not None:
