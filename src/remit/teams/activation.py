@@ -155,7 +155,7 @@ async def _begin(runtime: Runner, job: Job, task: Any, options: Options) -> Scop
     started = RunStarted(job.name, shown, f"team:{job.kind}", spec, held.remit.data(), budget, folder, parent,
                          options.subject)  # fmt: skip
     log = runtime.journal.create(run_id, started)
-    scope = runtime._scope(held, job.name, log, folder, _run_options(options))  # type: ignore[arg-type]  # duck-typed
+    scope = runtime._scope(held, job.name, log, folder, _run_options(options))  # type: ignore[arg-type]  # reads these fields only
     scope.label = join(scope.label, label)
     if options.listener is not None:
         await log.flush()  # a journal reads back only what is durable

@@ -11,7 +11,7 @@ team goes on with exactly that child. What a member read (labels) reaches those 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -29,6 +29,7 @@ from remit.core.usage import Usage
 from remit.errors import Exhausted, NonDeterminism, RemitError, error_of
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import Call, current_call
+from remit.teams.members import name_of, own_ceiling, typed
 from remit.teams.outcome import Parked, TeamEnd, UserCode
 from remit.teams.values import Answer, Progress, text_of
 
@@ -158,17 +159,12 @@ class Work:
             place = Place(self.scope, key)
             place.label = join(place.label, label)
             this = f"{key}#{attempt}" if attempt else key
-            run, late = await self.child(this, member, prompt, place, policy.timeout_s)
-            status = "timeout" if late else run.status
-            error = None if run.error is None else run.error.for_user()
-            answer = Answer(name_of(member), this, status, run.output, error, run.id, run.usage, run.cost_nano,
-                            place.label)  # fmt: skip
-            self.answers[this] = answer
-            self.label = join(self.label, place.label)
+            await self.child(this, member, prompt, place, policy.timeout_s)
+            answer = self.answers[this]
             if answer.ok:
                 return answer
             self._must_have_budget(member, answer)
-            if attempt >= policy.retries or status in ("denied", "exhausted"):
+            if attempt >= policy.retries or answer.status in ("denied", "exhausted"):
                 return answer
             attempt += 1
 
@@ -192,7 +188,7 @@ class Work:
         if record is not None:
             check_digest(key, record, name, digest)
             if record.state == "done":
-                return self._replayed(record, member, place)
+                return self._noted(key, name, place, *self._replayed(record, member, place))
             child_id = record.arguments["run"]
         else:
             child_id = new_id("run", self.runtime.clock.now_ms(), self.runtime.clock.random_bits(80))
@@ -218,6 +214,15 @@ class Work:
         if late:
             run.error = Exhausted("deadline_exceeded", f"{name} passed its {timeout_s:g} s")
         self._record(key, run, place, late)
+        return self._noted(key, name, place, run, late)
+
+    def _noted(
+        self, key: str, name: str, place: Place, run: Run, late: bool
+    ) -> tuple[Run, bool]:  # what one answer is made of
+        error = None if run.error is None else run.error.for_user()
+        status = "timeout" if late else run.status
+        self.answers[key] = Answer(name, key, status, run.output, error, run.id, run.usage, run.cost_nano, place.label)
+        self.label = join(self.label, place.label)
         return run, late
 
     async def _start(self, member: Any, child_id: str, prompt: Any, place: Place, *, resumed: bool) -> Run:
@@ -352,32 +357,6 @@ class Recording:
         return getattr(self.real, name)
 
 
-def name_of(member: Any) -> str:
-    """The name under which a member stands in journal and results."""
-    name = getattr(member, "name", None) or getattr(member, "__name__", None)
-    return str(name or type(member).__name__)
-
-
-def own_ceiling(member: Any) -> bool:
-    """Whether the member has a budget of its own."""
-    budget, remit = getattr(member, "budget", None), getattr(member, "remit", None)
-    ceilings = [c for c in (budget, getattr(remit, "limits", None)) if c is not None]
-    return any(getattr(c, f) is not None for c in ceilings for f in c.__struct_fields__)
-
-
-def typed(member: Any, output: Any) -> Any:
-    """A journalled output in the member's own answer type."""
-    kind = getattr(member, "output", None)
-    if output is None or kind is None or kind is str:
-        return output
-    from remit.core.schema import decode_as
-
-    try:
-        return decode_as(kind, output)
-    except (ValueError, TypeError):
-        return output  # the partial text of a member that failed
-
-
 def check_digest(key: str, record: Any, name: str, digest: str) -> None:
     """Refuse a replay that asks for another thing under this key."""
     if record.digest and record.digest != digest:
@@ -393,30 +372,3 @@ def first_error(group: BaseExceptionGroup[Any]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def members_of(members: Mapping[str, Any]) -> tuple[str, ...]:
-    """What naming these members implies: their models, and their own tools."""
-    found: list[str] = []
-    for member in members.values():
-        if isinstance(member, Agent):
-            model = getattr(member.model, "name", member.model)
-            found += [f"model:{model}"] if model else []
-            found += [f"tool:{t.name}" for t in member.tools or () if not isinstance(t, str) and not t.builtin]
-        elif hasattr(member, "implied"):
-            found += member.implied()
-    return tuple(dict.fromkeys(found))
-
-
-def own_calls(members: Iterable[Any]) -> tuple[int, int]:
-    """Model calls of these members asked once each, (least, most): a function 0, a team its own estimate, an agent 1
-    and, with tools or a typed answer, up to its turns."""
-    least = most = 0
-    for member in members:
-        if hasattr(member, "estimate"):
-            its = member.estimate()
-            least, most = least + its.least, most + its.most
-        elif isinstance(member, Agent):
-            once = member.tools == () and member.output in (None, str)
-            least, most = least + 1, most + (1 if once else member.max_turns)
-    return least, most

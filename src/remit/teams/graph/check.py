@@ -1,7 +1,7 @@
 """The static check of a graph: everything that can be known before it runs, each problem with place and hint.
 
 Reachability and exits are exact. What may run side by side is followed from every fan-out, pair by pair and step by
-step, until ways end or join; beyond MAX_PAIRS pairs the rest is checked when the graph runs.
+step, until ways end or join; beyond side_by_side.MAX_PAIRS pairs the rest is checked when the graph runs.
 """
 
 from __future__ import annotations
@@ -9,32 +9,16 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
-from remit.errors import Invalid
 from remit.teams.graph.infer import Facts, facts_of
 from remit.teams.graph.nodes import Node, fields_of
 from remit.teams.graph.plan import BEGIN, Plan, Routes
+from remit.teams.graph.problem import Problem
+from remit.teams.graph.side_by_side import conflicts
 
 if TYPE_CHECKING:
     from remit.teams.graph.state import StateType
-
-MAX_PAIRS: Final = 200_000
-SHOWN: Final = 20  # problems that one error names
-
-
-class Problem(Struct, frozen=True):
-    """One thing that is wrong with a graph."""
-
-    where: str
-    """node or edge"""
-    why: str
-    hint: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.why}. {self.hint}"
 
 
 def check(plan: Plan, state: StateType) -> list[Problem]:
@@ -50,19 +34,8 @@ def check(plan: Plan, state: StateType) -> list[Problem]:
         problems += _ways(name, plan, facts[name], state)
     problems += _ways(BEGIN, plan, Facts(), state)
     if not problems and not state.open:
-        problems += _conflicts(plan, facts, state)
+        problems += conflicts(plan, facts, state)
     return problems
-
-
-def refuse(name: str, problems: list[Problem]) -> None:
-    """Raise graph_invalid for the problems, all of them in `details`."""
-    if not problems:
-        return
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    listed = [{"where": p.where, "why": p.why, "hint": p.hint} for p in problems[:SHOWN]]
-    raise Invalid("graph_invalid", f"{name}, {first.where}: {first.why}{more}", hint=first.hint,
-                  details={"problems": listed})  # fmt: skip
 
 
 def _unreachable(plan: Plan) -> list[Problem]:
@@ -156,9 +129,9 @@ def _mapping(where: str, node: Node, state: StateType, known: str) -> list[Probl
 
 
 def _takes(kind: Any, state: StateType) -> bool:
-    return kind in (state.kind, Any, dict) or typing.get_origin(kind) is dict or isinstance(kind, typing.TypeVar) or (
-        isinstance(kind, type) and issubclass(state.kind, kind)
-    )  # fmt: skip
+    if kind in (state.kind, Any, dict) or typing.get_origin(kind) is dict or not isinstance(kind, type):
+        return True
+    return not typing.is_typeddict(kind) and issubclass(state.kind, kind)
 
 
 def _fits(given: Any, wanted: Any) -> bool:
@@ -244,61 +217,3 @@ def _covered(where: str, routes: Routes, ways: frozenset[Any] | None) -> list[Pr
 
 def _list(ways: Iterable[Any]) -> str:
     return ", ".join(sorted(map(repr, ways)))
-
-
-# --- side by side --------------------------------------------------------------------------------------
-
-
-def _conflicts(plan: Plan, facts: dict[str, Facts], state: StateType) -> list[Problem]:
-    """Fields that two nodes may write in one step without a reducer."""
-    reducers = state.reducers
-    writes = {
-        n: frozenset(f for f in facts[n].writes or () if f not in reducers) for n in plan.nodes
-    }  # fmt: skip
-    found: dict[str, Problem] = {}
-    seen: set[tuple[str, str]] = set()
-    for group in _fan_outs(plan):
-        _clash_at_once(group, writes, found)
-        if len(group) * len(group) > MAX_PAIRS:
-            continue
-        stack = [(a, b) for i, a in enumerate(group) for b in group[i + 1 :]]
-        while stack and len(seen) < MAX_PAIRS:
-            a, b = stack.pop()
-            pair = (a, b) if a < b else (b, a)
-            if a == b or pair in seen:
-                continue
-            seen.add(pair)
-            _clash_at_once((a, b), writes, found)
-            stack += [(c, d) for c in _alone(plan, a) for d in _alone(plan, b)]
-    return list(found.values())
-
-
-def _fan_outs(plan: Plan) -> list[tuple[str, ...]]:
-    groups = [tuple(dict.fromkeys(targets)) for targets in plan.follow.values()]
-    for name in plan.waits:
-        groups.append(
-            tuple(dict.fromkeys([*plan.follow.get(name, ()), *(plan.joins[i].target for i in plan.waits[name])]))
-        )
-    for routes in plan.routes.values():
-        groups += [*routes.table.values(), routes.otherwise or ()]
-    return [group for group in groups if len(group) > 1]
-
-
-def _alone(plan: Plan, name: str) -> list[str]:
-    """Where one branch goes by itself: a join is reached together with the others."""
-    found = list(plan.follow.get(name, ()))
-    routes = plan.routes.get(name)
-    if routes is not None:
-        for targets in (*routes.table.values(), routes.otherwise or ()):
-            found += targets
-    return found
-
-
-def _clash_at_once(group: Iterable[str], writes: dict[str, frozenset[str]], found: dict[str, Problem]) -> None:
-    writer: dict[str, str] = {}
-    for name in group:
-        for field in writes[name]:
-            other = writer.setdefault(field, name)
-            if other != name and field not in found:
-                why = f"{other} and {name} may write {field} in one step, and it has no reducer"
-                found[field] = Problem(f"node {name}", why, f"Annotate {field} with a reducer, or order the nodes.")

@@ -13,8 +13,8 @@ from remit.core.effects import Done, Failed, Waiting
 from remit.core.labels import join
 from remit.core.messages import ToolCall
 from remit.teams.graph.marks import NodeSaid
+from remit.teams.members import name_of
 from remit.teams.outcome import Parked
-from remit.teams.work import name_of
 
 if TYPE_CHECKING:
     from remit.agents.run import Run

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from remit.core.budget import UNLIMITED, Budget
 from remit.core.remit import UNSET, Remit
 from remit.errors import Invalid
-from remit.teams.graph.check import Problem, check, refuse
+from remit.teams.graph.check import check
 from remit.teams.graph.plan import Plan, read_edges
+from remit.teams.graph.problem import Problem, refuse
 from remit.teams.graph.state import Reducer, StateType
+from remit.teams.members import own_calls
 from remit.teams.team import Team
 from remit.teams.values import Estimate
-from remit.teams.work import Work, own_calls
+from remit.teams.work import Work
 
 if TYPE_CHECKING:
     from remit.teams.values import TeamRun

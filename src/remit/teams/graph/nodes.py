@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from remit.agents.agent import Agent
 from remit.errors import Invalid
+from remit.teams.members import name_of
 from remit.teams.values import text_of
-from remit.teams.work import name_of
 
 if TYPE_CHECKING:
     from remit.teams.graph.definition import Graph
@@ -59,7 +59,7 @@ class Node:
         self.writes = None if writes is None else tuple(writes)
         self.timeout_s = timeout_s
         self.options = dict(options or {})
-        self.takes_context = fn is not None and kind == "function" and takes_two(name, fn)
+        self.takes_context = fn is not None and kind in ("function", "each") and takes_two(name, fn)
 
     def members(self) -> list[Any]:
         """Agents and teams within it."""
@@ -119,11 +119,8 @@ def each(what: Any, *, over: str, into: str, name: str = "", at_once: int = 4, m
         raise Invalid("graph_invalid", f"each {name_of(what)}: it is not an async function",
                       hint="Write it with async def, or give an agent.")  # fmt: skip
     own = name or (re.sub(r"\W+", "_", name_of(what)) if agent else function_name(what))
-    made = Node(own, "each", fn=None if agent else what, member=what if agent else None, writes=(into,),
+    return Node(own, "each", fn=None if agent else what, member=what if agent else None, writes=(into,),
                 options={"over": over, "into": into, "at_once": at_once, "most": most})  # fmt: skip
-    if not agent:
-        made.takes_context = takes_two(own, what)
-    return made
 
 
 def loop(what: Any, *, until: Callable[[Any], bool], name: str = "", most: int = 100) -> Node:

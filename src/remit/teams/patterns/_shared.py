@@ -11,8 +11,9 @@ import msgspec
 from remit.core.budget import Budget
 from remit.core.remit import Remit
 from remit.errors import Invalid
+from remit.teams.members import own_calls
 from remit.teams.values import Answer, Dissent, Estimate, text_of
-from remit.teams.work import Work, own_calls
+from remit.teams.work import Work
 
 Measure = Callable[[Mapping[str, str]], Any]
 """answers by member -> something with `score` (0..1) and `claims` (text, supporters, opponents)"""

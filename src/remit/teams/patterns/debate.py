@@ -6,6 +6,7 @@ from typing import Any, Final, Unpack
 
 from msgspec import Struct
 
+from remit.teams.members import name_of
 from remit.teams.patterns._shared import (
     Measure,
     MemberName,
@@ -20,7 +21,7 @@ from remit.teams.patterns._shared import (
 )  # fmt: skip
 from remit.teams.team import Team
 from remit.teams.values import Answer, Dissent, Estimate, text_of
-from remit.teams.work import Work, name_of
+from remit.teams.work import Work
 
 MAX_ROUNDS: Final = 3  # Source: spec/teams.md 3
 AGREED: Final = 0.9  # share of claims on which both sides take the same stance

@@ -7,10 +7,11 @@ from typing import Any, Final, Unpack
 
 from msgspec import Struct
 
+from remit.teams.members import name_of
 from remit.teams.patterns._shared import MemberName, TeamOptions, calls, named, prompt, refuse, section
 from remit.teams.team import Team
 from remit.teams.values import Estimate, text_of
-from remit.teams.work import Work, name_of
+from remit.teams.work import Work
 
 MAX_STAGES: Final = 100
 
