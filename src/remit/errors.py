@@ -21,6 +21,7 @@ from typing import Any, Final
 # code -> (family, default hint). The families are the class names below.
 CODES: Final[dict[str, tuple[str, str]]] = {
     # Invalid
+    "answer_not_found": ("Invalid", "Name an answer that was put to the vote, or the agent that gave it."),
     "arguments_invalid": ("Invalid", "Send arguments that fit the tool's schema."),
     "audit_key": ("Invalid", "Put the right key back with mode 0600, or move it away: a new one is made."),
     "config_invalid": ("Invalid", "Correct the named key; `remit config show --origin` prints every value."),
@@ -32,6 +33,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "policy_invalid": ("Invalid", "Correct the policy file; until then nothing is allowed."),
     "model_unknown": ("Invalid", "Name a model as provider:model, for example openai:gpt-4o-mini"),
     "patch_invalid": ("Invalid", "Send a unified diff, search/replace blocks or a patch envelope."),
+    "no_answers": ("Invalid", "Put at least one answer to the vote."),
     "output_invalid": ("Invalid", "The model never gave an answer of the asked type; simplify the type."),
     "run_rotated": ("Invalid", "Its content was dropped by `remit audit rotate`; read the archive of then."),
     "run_unknown": ("Invalid", "List the runs with: remit runs"),
@@ -47,6 +49,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "tool_unknown": ("Invalid", "Use one of the tools that are listed."),
     "usage_invalid": ("Invalid", "See: remit --help"),
     "value_invalid": ("Invalid", "Correct the value."),
+    "vote_invalid": ("Invalid", "Correct the ballot or vote; the message says what is wrong with it."),
     # Denied
     "address_denied": ("Denied", "Private addresses need a grant that names the literal address."),
     "approval_refused": ("Denied", "A person refused this call; do something else."),
@@ -73,6 +76,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "token_invalid": ("Denied", "Ask the issuer for a new token; this one is forged, damaged or not of this kind."),
     "token_revoked": ("Denied", "Ask the issuer for a new token; this one was revoked."),
     "token_unproven": ("Denied", "Ask for a new challenge and sign it with the key that the token names."),
+    "unauthorized_veto": ("Denied", "Let the agent veto with add_veto_agent, or reject instead."),
     # Exhausted
     "budget_exceeded": ("Exhausted", "Raise the budget, or ask for less."),
     "budget_unpriced": ("Exhausted", "The model has no known price; use a token budget instead of money."),
@@ -82,6 +86,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "output_too_large": ("Exhausted", "Ask for a smaller part."),
     "queue_full": ("Exhausted", "Too many calls wait for this limit; try later."),
     "tool_timeout": ("Exhausted", "The tool passed its deadline; ask for less or raise timeout_s."),
+    "voting_timeout": ("Exhausted", "Open a new vote, with a longer timeout_s."),
     "turns_exceeded": ("Exhausted", "Raise max_turns, or split the task."),
     "stuck": ("Exhausted", "The same call was repeated without a new result; change the instructions."),
     # Unavailable
@@ -115,10 +120,12 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "key_rollback": ("Conflict", "An old key ring was put back; restore the newest, or: remit vault keys accept"),
     "patch_conflict": ("Conflict", "Read the file again and make the patch for what it holds now."),
     "nondeterminism": ("Conflict", "The code changed between crash and resume; resume with the old code."),
+    "quorum_not_reached": ("Conflict", "Wait for more voters, or lower the quorum."),
     "record_altered": ("Conflict", "The record was altered or swapped; keep it and restore a backup."),
     "secret_exists": ("Conflict", "Change its value with: remit vault rotate NAME"),
     "vault_damaged": ("Conflict", "Keep the file, and restore a backup of it and of the key ring."),
     "run_active": ("Conflict", "The run is active elsewhere, or it has ended."),
+    "voting_complete": ("Conflict", "Open a new vote; this one was counted."),
     "stale_epoch": ("Conflict", "Another process has taken this run over; this one stops."),
     # InternalError
     "internal": ("InternalError", "This is a defect of remit; please report it with the run id."),

@@ -1,0 +1,1 @@
+"""What a team coordinates with: votes, agreement on claims, novelty, progress, restarts, channels."""
