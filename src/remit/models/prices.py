@@ -28,7 +28,19 @@ _ALIASES: Final = {
     "openai-chat": "openai",
     "openai-responses": "openai",
     "anthropic-messages": "anthropic",
+    "gemini": "google",
+    "vertex": "google",
+    "bedrock": "aws",
+    "bedrock-converse": "aws",
+    "bedrock-mantle": "aws",
+    "cohere-v2": "cohere",
+    "azure-chat": "azure",
+    "openrouter-responses": "openrouter",
     "xai": "x-ai",
+    "xai-responses": "x-ai",
+    "deepseek-responses": "deepseek",
+    "moonshot": "moonshotai",
+    "huggingface": "huggingface",
 }
 # pico-dollars per million tokens, over tokens, are 10**-18 dollars: 10**9 of them are a nano-dollar
 _UNITS: Final = 10**9
@@ -107,6 +119,12 @@ def worst_case_nano(
         asked = _rate(prices.get("q", 0), input_tokens) * _PER_REQUEST
         worst = max(worst, given * input_tokens + made * max_output_tokens + asked)
     return -(-worst // _UNITS)
+
+
+def priced_models(provider: str) -> int:
+    """How many models of a provider the table knows; 0 = none."""
+    known = _provider(_ALIASES.get(provider, provider))
+    return 0 if known is None else len(known.models)
 
 
 def table_version() -> str:
