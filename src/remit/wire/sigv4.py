@@ -101,8 +101,9 @@ def signed_headers(
     added: tuple[tuple[str, str], ...] = (("x-amz-date", scope.at),)
     if key.token:
         added = (*added, ("x-amz-security-token", key.token))
-    host = urlsplit(url).netloc.lower()
-    host = re.sub(r":(?:443|80)$", "", host)  # the default port is not in the Host header
+    parts = urlsplit(url)
+    # The default port is not in the Host header.
+    host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, ":"))
     canonical, names = canonical_request(method, url, (("host", host), *headers, *added), body)
     value = signature(key, scope, string_to_sign(scope, canonical))
     credential = f"{key.id}/{scope.text}"
