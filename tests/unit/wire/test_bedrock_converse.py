@@ -99,7 +99,7 @@ def test_a_request_of_everything() -> None:
         Message("user", "and"),
         Message("tool", (ToolResult("1", "f", "no", is_error=True),)),
         tools=(TOOL,),
-        settings=Settings(max_tokens=9, temperature=0.5, stop=("x",), tool_choice="required", reasoning_effort="minimal"),
+        settings=Settings(9, 0.5, stop=("x",), tool_choice="required", reasoning_effort="minimal"),
         output=OutputSpec("o p", {"type": "object", "properties": {}}),
     )  # fmt: skip
     first, second, third = sent["messages"]

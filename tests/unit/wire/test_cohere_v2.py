@@ -82,7 +82,7 @@ def test_a_request_of_everything() -> None:
         Message("assistant", (ToolCall("1", "f", {"a": 1}),)),
         Message("tool", (ToolResult("1", "f", "r"),)),
         tools=TOOLS,
-        settings=Settings(max_tokens=9, temperature=0.5, top_p=0.9, stop=("x",), seed=7, tool_choice="g", thinking_tokens=64),
+        settings=Settings(9, 0.5, 0.9, stop=("x",), seed=7, tool_choice="g", thinking_tokens=64),
         output=OutputSpec("o", {"title": "T"}),
     )  # fmt: skip
     words, system, user, assistant, tool = sent["messages"]
@@ -114,13 +114,14 @@ def test_a_stream_of_everything() -> None:
     got, shown = stream(
         {"type": "message-start", "id": "i", "delta": {"message": {"role": "assistant"}}},
         event("tool-plan-delta", tool_plan="I "), event("tool-plan-delta", tool_plan="will"),
-        event("tool-call-start", 0, tool_calls={"id": "1", "type": "function", "function": {"name": "f", "arguments": ""}}),
+        event("tool-call-start", 0, tool_calls={"id": "1", "function": {"name": "f", "arguments": ""}}),
         event("tool-call-delta", 0, tool_calls={"function": {"arguments": '{"a":'}}),
         event("tool-call-delta", 0, tool_calls={"function": {"arguments": "1}"}}), event("tool-call-end", 0),
         event("tool-call-start", 1, tool_calls={"id": "2", "function": {"name": "g"}}),
         event("content-start", 0, content={"type": "thinking", "thinking": ""}),
         event("content-delta", 0, content={"thinking": "hm"}), event("content-end", 0),
-        event("content-start", 1, content={"type": "text", "text": ""}), event("content-delta", 1, content={"text": "a"}),
+        event("content-start", 1, content={"type": "text", "text": ""}),
+        event("content-delta", 1, content={"text": "a"}),
         event("citation-start", 0, citations={"text": "a"}), event("citation-end", 0), {"type": "debug", "prompt": "p"},
     )  # fmt: skip
     assert shown == [

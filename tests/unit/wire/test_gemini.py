@@ -102,7 +102,7 @@ def test_every_kind_of_part_goes_back_as_it_came() -> None:
     ]
     got = reply(parts)
     assert [type(part).__name__ for part in got.parts] == (
-        "Thinking Text Thinking Data Data Data Data Image File ToolCall Data".split()
+        ["Thinking", "Text", "Thinking", *["Data"] * 4, "Image", "File", "ToolCall", "Data"]
     )
     assert body(Message("assistant", got.parts))["contents"][0]["parts"] == parts
 
@@ -129,7 +129,7 @@ def test_a_request_of_everything() -> None:
         Message("user", (Audio(b"RIFF"), File(b"hi", "text/plain", name="n.txt"), Data({"k": 1}))),
         Message("assistant", (Thinking("t", "s", Echo("other", {})), Text("ok"))),
         tools=(TOOL,),
-        settings=Settings(max_tokens=9, temperature=0.5, top_p=0.9, stop=("x",), seed=7, tool_choice="f", thinking_tokens=64),
+        settings=Settings(9, 0.5, 0.9, stop=("x",), seed=7, tool_choice="f", thinking_tokens=64),
         output=OutputSpec("o", {"type": "object"}),
     )  # fmt: skip
     assert sent["systemInstruction"] == {"parts": [{"text": "be brief"}]}

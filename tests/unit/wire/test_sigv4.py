@@ -15,8 +15,10 @@ LETTERS = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 VECTORS = [
     ("get-vanilla", "GET", "/", (), b"", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
     ("get-utf8", "GET", "/\u1234", (), b"", "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"),
-    ("get-space", "GET", "/example space/", (), b"", "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741"),
-    ("get-unreserved", "GET", f"/{LETTERS}", (), b"", "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"),
+    ("get-space", "GET", "/example space/", (), b"",
+     "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741"),
+    ("get-unreserved", "GET", f"/{LETTERS}", (), b"",
+     "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"),
     ("get-relative", "GET", "/example/..", (), b"", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
     ("get-vanilla-query-order-key-case", "GET", "/?Param2=value2&Param1=value1", (), b"",
      "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"),
