@@ -161,10 +161,19 @@ def usage_of(usage: dict[str, Any]) -> Usage:
     if not usage:
         return Usage()
     thoughts = count(usage, "thoughtsTokenCount")
+    heard = _of(usage, "promptTokensDetails", "AUDIO") + _of(usage, "toolUsePromptTokensDetails", "AUDIO")
     return Usage(
         count(usage, "promptTokenCount") + count(usage, "toolUsePromptTokenCount"),
         count(usage, "cachedContentTokenCount"),
         0,
         count(usage, "candidatesTokenCount") + thoughts,
         thoughts,
+        input_audio_tokens=heard,
+        cached_audio_tokens=_of(usage, "cacheTokensDetails", "AUDIO"),
+        output_audio_tokens=_of(usage, "candidatesTokensDetails", "AUDIO"),
+        output_image_tokens=_of(usage, "candidatesTokensDetails", "IMAGE"),
     )
+
+
+def _of(usage: dict[str, Any], field: str, modality: str) -> int:
+    return sum(count(each, "tokenCount") for each in objects(usage, field) if each.get("modality") == modality)
