@@ -183,6 +183,13 @@ class Adapters:
 
         return providers.make_model(handle.name, handle.base_url, handle.api_key, os.environ, self.own_address)
 
+    def provider_rows(self, env: Mapping[str, str], only: str = "") -> list[dict[str, Any]]:
+        """What `remit models list` says of every provider, or of one."""
+        from remit.adapters.providers import _catalog
+        from remit.models.prices import priced_models
+
+        return [row | {"priced": priced_models(row["name"])} for row in _catalog.rows(env, only)]
+
     def named_model(self, name: str, base_url: str) -> Any:
         """What a journal kept of a model."""
         return ModelHandle(name, base_url=base_url)

@@ -61,6 +61,8 @@ class Image(Struct, frozen=True, tag="image", omit_defaults=True):
     data: bytes = b""
     media_type: str = ""
     url: str = ""
+    echo: Echo | None = None
+    """what goes back beside the data of a part that a model made"""
 
 
 class Audio(Struct, frozen=True, tag="audio", omit_defaults=True):
@@ -69,6 +71,8 @@ class Audio(Struct, frozen=True, tag="audio", omit_defaults=True):
     data: bytes = b""
     media_type: str = ""
     url: str = ""
+    echo: Echo | None = None
+    """what goes back beside the data of a part that a model made"""
 
 
 class File(Struct, frozen=True, tag="file", omit_defaults=True):
@@ -79,6 +83,8 @@ class File(Struct, frozen=True, tag="file", omit_defaults=True):
     url: str = ""
     name: str = ""
     id: str = ""
+    echo: Echo | None = None
+    """what goes back beside the data of a part that a model made"""
 
 
 class Data(Struct, frozen=True, tag="data", omit_defaults=True):

@@ -7,8 +7,8 @@ raised by the next call, so that what a caller sees does not depend on where the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 from remit.core.model import Reply, StreamEvent
 from remit.errors import ModelError
@@ -18,12 +18,29 @@ from remit.wire.sse import Frame, SseParser
 _FIELDS: Final = (b"data", b"event", b"id", b"retry")
 
 
-class FrameDecoder(ABC):
-    """Base of the three stream decoders; subclasses give `frame`, `ended` and `reply`."""
+class Framing(Protocol):
+    """Bytes to frames; `feed` may hand out frames one by one and raise after some of them."""
 
-    def __init__(self, whole: Callable[[bytes], Reply]) -> None:
+    @property
+    def stray(self) -> bytes:
+        """Bytes that belong to no frame; empty for a well-formed stream."""
+        ...
+
+    def feed(self, chunk: bytes) -> Iterable[Frame]:
+        """Frames that became complete with `chunk`."""
+        ...
+
+    def end(self) -> list[Frame]:
+        """The frame that the end of the stream left unfinished, if any."""
+        ...
+
+
+class FrameDecoder(ABC):
+    """Base of all stream decoders; subclasses give `frame`, `ended` and `reply`."""
+
+    def __init__(self, whole: Callable[[bytes], Reply], framing: Framing | None = None) -> None:
         self._whole_body = whole
-        self._sse = SseParser()
+        self._sse: Framing = SseParser() if framing is None else framing
         self._raw: list[Any] = []
         self._done = False  # [DONE] was seen; later frames are ignored
         self._error: ModelError | None = None
