@@ -1,7 +1,7 @@
 """List the tools there are, and show what one of them would be given.
 
-`remit tools list` names built-in tools, those of installed plugins and MCP servers, and those that agents made. `remit tools show NAME`
-is a dry run: its grants, its sandbox, its limits and its arguments; nothing is called.
+`remit tools list` names built-in tools, those of installed plugins and MCP servers, and those that agents made.
+`remit tools show NAME` is a dry run: its grants, its sandbox, its limits and its arguments; nothing is called.
 """
 
 from __future__ import annotations
