@@ -62,7 +62,7 @@ WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.pat
                    "encryption.subject",
                    "leak_guard.mode", "leak_guard.random", "leak_guard.sensitivity",
                    "remit.enable", "policy.site", "policy.cedar", "roles",
-                   *GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts")  # fmt: skip
+                   "mcp", *GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts")  # fmt: skip
 """keys that an untrusted project file may not set"""
 KEY_VARIABLES: Final = ("REMIT_DATA_KEY", "ENCRYPTION_KEY")
 """variables that hold the key-encryption key, the first before the second"""
@@ -424,7 +424,7 @@ def _defaults() -> Iterator[tuple[str, Any]]:
             yield name, {"model.max_turns": DEFAULT_MAX_TURNS, "run.instructions": ""}.get(name)
     yield from (("remit.allow", ()), ("remit.deny", ()), ("remit.enable", ()), ("limits", {}), ("roles", {}))
     yield from (("policy", PolicySection()), ("policy.narrowed", None), ("policy.site", ""), ("policy.cedar", ""))
-    yield from (("journal.path", str(state_folder() / "journal.db")), ("journal.witness", ""))
+    yield from (("journal.path", str(state_folder() / "journal.db")), ("journal.witness", ""), ("mcp", ()))
     yield from (("encryption.mode", "off"), ("encryption.key", ""), ("encryption.subject", ""))
     yield "encryption.algorithm", "aes-256-gcm"
     yield from ((key, None) for key in (*GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts"))

@@ -16,7 +16,7 @@ from remit.agents.runner import Runner
 from remit.core.budget import Limit
 from remit.core.folders import VAULT_FILE, state_path
 from remit.core.remit import TOP, Remit
-from remit.core.sections import EncryptionSection, LeakGuardSection
+from remit.core.sections import EncryptionSection, LeakGuardSection, McpSection
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
 from remit.core.usage import Usage
@@ -158,6 +158,9 @@ class Adapters:
         self._workspaces: dict[str, Any] = {}
         self._code_sandboxes: dict[str, Any] = {}
         self._plugins: Any = None
+        self.mcp_servers: tuple[McpSection, ...] = ()
+        """[[mcp]] of the configuration; read when one of their tools is first named"""
+        self._mcp: Any = None
         self._models: dict[tuple[str, str, str | None], Model] = {}
 
     def model(self, given: Any) -> Model:
@@ -241,6 +244,9 @@ class Adapters:
 
     def tool(self, name: str) -> Tool:
         """A built-in tool, an installed plugin's, or a made one; raises tool_unknown."""
+        if name.startswith("mcp__"):
+            remote: Tool = self.mcp.tool(name)
+            return remote
         if name.startswith("made_"):
             made: Tool = self.made_tools.tool(name)
             return made
@@ -259,10 +265,10 @@ class Adapters:
             return None
 
     def tool_names(self) -> tuple[str, ...]:
-        """All built-in tools."""
+        """All built-in tools, and the approved ones of MCP servers."""
         from remit.adapters import tools
 
-        return tools.names()
+        return (*tools.names(), *self.mcp.tool_names()) if self.mcp_servers else tools.names()
 
     def handles(self, remit: Remit, lease: Lease, now_ms: Callable[[], int], folder: str) -> Handles:
         """The handles of one call."""
@@ -304,6 +310,23 @@ class Adapters:
             self._plugins = Plugins(str(state_folder() / "plugins"), lambda: self.code_sandbox("T2"), component_build)
         return self._plugins
 
+    @property
+    def mcp(self) -> Any:
+        """MCP servers, and what the user approved of them."""
+        if self._mcp is None:
+            from remit.adapters.mcp.pins import Pins
+            from remit.adapters.mcp.reach import Outside
+            from remit.adapters.mcp.servers import Servers
+            from remit.config import state_folder
+            from remit.guard.handles import writable_folders
+            from remit.guard.server_egress import server_way_out
+
+            reach = Outside(
+                lambda: self.sandbox, lambda hosts: server_way_out(hosts, self, self._now_ms), writable_folders
+            )
+            self._mcp = Servers(self.mcp_servers, Pins(str(state_folder() / "mcp")), reach)
+        return self._mcp
+
     def build_interpreter(self) -> None:
         """Make tier T2's Python interpreter and keep it; takes half a minute. Raises program_missing."""
         from remit.adapters.sandboxes import component_build
@@ -335,6 +358,8 @@ class Adapters:
 
     async def aclose(self) -> None:
         """Close what was opened."""
+        if self._mcp is not None:
+            await self._mcp.aclose()
         if self._egress is not None:
             await self._egress.aclose()
         for sandbox in self._code_sandboxes.values():
@@ -395,6 +420,7 @@ def default_runtime() -> Runtime:
         settings = load(str(config_folder()))  # the user's own file; no project's
         _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}", encryption=settings.encryption,
                                 witness=settings["journal.witness"]))  # fmt: skip
+        _DEFAULT[0].outside.mcp_servers = settings["mcp"]
     return _DEFAULT[0]
 
 

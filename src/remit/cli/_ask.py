@@ -27,7 +27,7 @@ class TerminalApprover:
     """ports.approver.Approver over stdin and stderr. `read_line` is how a line is read (a test gives its own)."""
 
     def __init__(self, read_line: Any = None) -> None:
-        self._read_line = read_line or _read_line
+        self._read_line = read_line or read_terminal_line
         self._turn = asyncio.Lock()
 
     async def ask(self, row: InboxRow) -> Answer | None:
@@ -90,7 +90,7 @@ def with_second_factor(approver: Approver, settings: Settings) -> Approver:
     return WithSecondFactor(approver, SecondFactor(str(state_folder())), section, lambda: clock.now_ms() // 1000)
 
 
-async def _read_line() -> str | None:
+async def read_terminal_line() -> str | None:
     """A line of stdin, without blocking the loop; None at the end of input."""
     loop = asyncio.get_running_loop()
     descriptor = sys.stdin.fileno()

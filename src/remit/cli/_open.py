@@ -42,6 +42,7 @@ async def open_runtime(settings: Settings, **options: Any) -> AsyncIterator[Any]
     options.setdefault("witness", settings["journal.witness"])
     async with Runtime(journal_spec(settings["journal.path"]), tune_gc=False, **options) as runtime:
         runtime.outside.leak_guard = settings.leak_guard
+        runtime.outside.mcp_servers = settings["mcp"]
         yield runtime
 
 

@@ -201,6 +201,33 @@ class SecondFactorSection(Struct, frozen=True, forbid_unknown_fields=True, omit_
     hosts: Annotated[tuple[str, ...], Meta(description="hosts; *.example.org = everything below it")] | None = None
 
 
+class McpSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One entry of [[mcp]]: a server whose tools appear as mcp__NAME__TOOL once they are approved."""
+
+    name: Annotated[
+        str, Meta(description="as its tools are named", pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=24)
+    ]
+    command: Annotated[
+        tuple[str, ...], Meta(description="program and arguments; runs in sandbox T3", max_length=64)
+    ] = ()
+    url: Annotated[str, Meta(description="of a server that speaks streamable HTTP, instead of a command")] = ""
+    folder: Annotated[str, Meta(description="what the program sees, read-only; unset = an empty one")] = ""
+    write: Annotated[tuple[str, ...], Meta(description="DIR/** or files of the folder that it may write")] = ()
+    deny: Annotated[tuple[str, ...], Meta(description="globs of the folder that it does not see")] = ()
+    show: Annotated[tuple[str, ...], Meta(description="further folders it sees, read-only: where it is installed")] = ()
+    hosts: Annotated[tuple[str, ...], Meta(description="HOST or HOST:PORT it may open TLS tunnels to")] = ()
+    env: Annotated[dict[str, str], Meta(description="variables of the program; never secrets")] = {}
+    headers: Annotated[dict[str, str], Meta(description="of each request; secrets as {{secret:NAME}}")] = {}
+    tools: Annotated[tuple[str, ...], Meta(description="globs of its tools that are offered; unset = all")] = ("*",)
+    effects: Annotated[
+        dict[str, Literal["read", "write", "idempotent", "unsafe"]],
+        Meta(description="what its tools do, by the server's own name of the tool; unset = unsafe"),
+    ] = {}
+    timeout_s: Annotated[float, Meta(description="of one call", gt=0, le=3600)] = 30.0
+    memory_mb: Annotated[int, Meta(description="of the program and its children", ge=16, le=65536)] = 512
+    processes: Annotated[int, Meta(ge=1, le=1024)] = 32
+
+
 class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """remit.toml: every section and key that there is."""
 
@@ -219,3 +246,4 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     leak_guard: LeakGuardSection = LeakGuardSection()
     guardrails: GuardrailsSection = GuardrailsSection()
     second_factor: SecondFactorSection = SecondFactorSection()
+    mcp: Annotated[tuple[McpSection, ...], Meta(description="MCP servers", max_length=64)] = ()
