@@ -9,6 +9,7 @@ Floors, lowest first (a room imports only lower ones; README.md in each room say
     3  gate  adapters          the one door; the outside (only runtime imports adapters)
     4  models                  what is true of every provider
     5  agents                  the loop, the driver, the runner
+    6  teams                   patterns, graphs, crews: several agents under one run
     7  runtime                 the composition root
     8  cli  testing            the command line; public doubles
 """

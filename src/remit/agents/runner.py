@@ -119,6 +119,7 @@ class Runner:
         priority: str = "normal",
         deltas: bool = True,
         subject: str = "",
+        run_id: str = "",
     ) -> Run:
         """Run `agent` on `task` to its end, or to where it waits for a person; never raises for the agent's failure.
 
@@ -131,6 +132,7 @@ class Runner:
             priority: critical | high | normal | low, where a rate limit makes calls wait.
             deltas: whether the listener wants the pieces of a reply too (then replies are streamed).
             subject: whose data the run holds, for erasure ([encryption] mode = "full"); sub-agents' runs as well.
+            run_id: the run's id, for whoever has journalled it before the run begins; a new one by default.
         """
         self.gate.screening.admit()
         await self._my_turns().take()
@@ -141,7 +143,7 @@ class Runner:
         call = current_call.get()
         if call is not None:  # before there is a run of it: may this agent be started from here?
             call.scope.remit.hand_down(prepared.remit, agent.name, self.clock.now_ms())
-        run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
+        run_id = run_id or new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         started = RunStarted(
             agent.name,
             text,

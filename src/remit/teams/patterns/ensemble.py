@@ -1,0 +1,143 @@
+"""Ensemble: the same task to all, then one answer from theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Unpack
+
+from msgspec import Struct
+
+from remit.teams.patterns._shared import (
+    Measure,
+    MemberName,
+    TeamOptions,
+    calls,
+    measured,
+    named,
+    needed,
+    normal,
+    prompt,
+    refuse,
+    section,
+)  # fmt: skip
+from remit.teams.team import Team
+from remit.teams.values import Answer, Dissent, Estimate, text_of
+from remit.teams.work import AT_ONCE, Work
+
+AGGREGATES: Final = ("majority_vote", "best_of_n", "concatenate", "llm_synthesize")
+AGREED: Final = 0.9
+
+
+class Ensemble(Team):
+    """Independent answers, aggregated.
+
+    When: one answer may be wrong by chance, and several are affordable (classification, numbers, drafts to choose of).
+    When not: members share their mistakes (the same model and prompt at temperature 0), or the parts of a task differ.
+    Cost: n model calls, and 1 for llm_synthesize.
+
+    Args:
+        members: at least two.
+        aggregate: majority_vote (equal answers; a tie goes to the one that came first in the order of members) |
+            best_of_n (highest `metric`) | concatenate | llm_synthesize (by `synthesizer`).
+        metric: a function of an output -> number, for best_of_n.
+        agreement: measures agreement on claims, for consensus and dissent.
+        at_once: members under way.
+        on_failure: continue by default: the answers that came are aggregated.
+    """
+
+    def __init__(
+        self,
+        *members: Any,
+        aggregate: str = "majority_vote",
+        metric: Callable[[Any], float] | None = None,
+        synthesizer: Any = None,
+        agreement: Measure | None = None,
+        at_once: int = AT_ONCE,
+        **options: Unpack[TeamOptions],
+    ) -> None:
+        given: Sequence[Any] = members[0] if len(members) == 1 and isinstance(members[0], list | tuple) else members
+        given_options, name = named(options, "ensemble")
+        where = f"ensemble {name}"
+        if len(given) < 2:
+            raise refuse(where, f"{len(given)} members", "Give at least two.")
+        if aggregate not in AGGREGATES:
+            raise refuse(where, f"aggregate={aggregate!r}", f"One of: {', '.join(AGGREGATES)}")
+        if (aggregate == "best_of_n") != (metric is not None):
+            raise refuse(where, f"aggregate={aggregate} metric={metric!r}", "best_of_n needs metric=, the others none.")
+        if (aggregate == "llm_synthesize") != (synthesizer is not None):
+            raise refuse(where, f"aggregate={aggregate} synthesizer={synthesizer!r}", "Only llm_synthesize needs one.")
+        self.asked, self.aggregate, self.metric, self.synthesizer = tuple(given), aggregate, metric, synthesizer
+        self.agreement, self.at_once = agreement, at_once
+        roles: dict[str, Any] = {f"member {i}": m for i, m in enumerate(given, 1)}
+        if synthesizer is not None:
+            roles["synthesizer"] = synthesizer
+        super().__init__(name, self._work, members=roles, kind="ensemble", **given_options)
+
+    def estimate(self) -> Estimate:
+        """n, and 1 for a synthesis."""
+        pairs = [(m, 1, 1) for m in self.members.values()]
+        return calls(pairs, f"{len(self.asked)} members" + (" + 1" if self.synthesizer is not None else ""))
+
+    async def _work(self, work: Work, task: Any) -> Any:
+        progress = work.progress
+        progress.total = len(self.asked) + 1
+
+        async def one(i: int, member: Any) -> Answer:
+            answer = await work.ask(member, task, key=f"member[{i}]", reads=[])
+            if answer.ok:
+                progress.done += 1
+                progress.artifacts[f"{i + 1} {answer.member}"] = answer.output
+            return answer
+
+        answers = await work.ask_all([partial(one, i, m) for i, m in enumerate(self.asked)], at_once=self.at_once)
+        there = needed(answers)
+        progress.output = there[0].output
+        score = measured(work, {f"{i + 1} {a.member}": a.text for i, a in enumerate(answers) if a.ok}, self.agreement)
+        if score is not None:
+            progress.consensus_reached = score >= AGREED
+        output = await self._aggregate(work, task, there)
+        progress.done += 1
+        return output
+
+    async def _aggregate(self, work: Work, task: Any, there: list[Answer]) -> Any:
+        if self.aggregate == "majority_vote":
+            return self._majority(work, there)
+        if self.metric is not None:
+            scores = [float(self.metric(a.output)) for a in there]
+            work.progress.notes["scores"] = {a.key: s for a, s in zip(there, scores, strict=True)}
+            return there[max(range(len(there)), key=lambda i: (scores[i], -i))].output
+        if self.aggregate == "concatenate":
+            return "\n\n".join(section(a.member, a.text) for a in there)
+        ask = "Make one answer of these; keep what they share, say where they differ."
+        parts = [section(f"Answer {i}", a.text) for i, a in enumerate(there, 1)]
+        made = await work.ask(self.synthesizer, prompt(section("Task", text_of(task)), *parts, ask), key="synthesis",
+                              reads=there)  # fmt: skip
+        if not made.ok:
+            raise made.problem()
+        return made.output
+
+    def _majority(self, work: Work, there: list[Answer]) -> Any:
+        groups: dict[str, list[Answer]] = {}
+        for answer in there:
+            groups.setdefault(normal(answer.text), []).append(answer)
+        best = max(groups.values(), key=len)  # of equals the first one
+        progress = work.progress
+        progress.notes["votes"] = {g[0].text[:200]: len(g) for g in groups.values()}
+        if progress.consensus_reached is None:
+            progress.consensus_reached = 2 * len(best) > len(there)
+        if not progress.dissent:
+            progress.dissent = [Dissent(a.member, a.text[:2000]) for g in groups.values() if g is not best for a in g]
+        return best[0].output
+
+
+class Spec(Struct, forbid_unknown_fields=True):
+    """Of a workflow file; best_of_n needs a function, so it is for code only."""
+
+    members: list[MemberName]
+    aggregate: str = "majority_vote"
+    synthesizer: MemberName | None = None
+    at_once: int = AT_ONCE
+
+
+PATTERN, SPEC = Ensemble, Spec
