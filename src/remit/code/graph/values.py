@@ -39,7 +39,7 @@ class Edge(Struct, frozen=True):
     reason: str = "call"
     """call, raise, interface (through an interface), callback (called later by what it was given to), getter, guess
     (JavaScript: by the property's name, where few functions have it); access (property), operator, reference (handed to
-    something outside), name (a guess by its name)"""
+    something outside), name (a guess by its name), wide (one of too many)"""
 
 
 class Dependency(Struct, frozen=True):

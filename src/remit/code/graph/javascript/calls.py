@@ -38,9 +38,13 @@ class Caller(Flow):
 
     def invoke(self, callee: Token, this: int, args: Args, dst: int, site: Site, reason: str = "call") -> None:
         """Call one token."""
+        key = (callee, this if callee.kind in (f.FUNC, f.NATIVE) else len(args), dst, site, reason)
+        if key in self.done or len(self.done) > self.max_steps:
+            return
+        self.done.add(key)
         if callee.kind == f.FUNC:
             self._function(callee, this, args, dst, site, reason)
-        elif callee.kind == f.BOUND:
+        elif callee.kind == f.BOUND and len(args) <= MAX_ARGUMENTS:
             target, bound_this, before = callee.made_from
             own = this if bound_this < 0 else bound_this
             self.each(target, self.invoke, own, [*before, *args], dst, site, reason)
@@ -58,10 +62,6 @@ class Caller(Flow):
 
     def _function(self, callee: Token, this: int, args: Args, dst: int, site: Site, reason: str) -> None:
         fact, base = callee.fact, callee.base
-        key = (callee, this, dst, site, reason)
-        if key in self.done:
-            return
-        self.done.add(key)
         if this >= 0 and not fact[j.N_FLAGS] & j.ARROW:
             self.copy(base + fact[j.N_THIS], this)
         if fact[j.N_FLAGS] & j.IMPLICIT:
@@ -103,12 +103,14 @@ class Caller(Flow):
 
     def _spread(self, token: Token, params: list[int], rest: Token | None, whole: Token | None, start: int) -> None:
         def place(name: str, node: int) -> None:
-            known = start + int(name) if name.isdigit() else -1
+            known = start + int(name) if name.isdigit() and len(name) < 4 else -1
+            if known > MAX_ARGUMENTS:
+                name = f.REST
             for at, param in enumerate(params):
                 if at == known or (name == f.REST and at >= start):
                     self.copy(param, node)
             for box, first in ((rest, len(params)), (whole, 0)):
-                if box is not None and known >= first:
+                if box is not None and first <= known <= MAX_ARGUMENTS:
                     self.copy(self.field(box, str(known - first)), node)
                 elif box is not None and name == f.REST:
                     self.copy(self.field(box, f.REST), node)
@@ -159,7 +161,7 @@ class Caller(Flow):
             returned = self.node()
             self.invoke(callee, this, args, returned, site)
             self.each(returned, self._instead, dst)
-        elif callee.kind == f.BOUND:
+        elif callee.kind == f.BOUND and len(args) <= MAX_ARGUMENTS:
             target, _, before = callee.made_from
             self.each(target, self.construct, [*before, *args], dst, site)
         elif callee.kind == f.NATIVE:
@@ -196,7 +198,7 @@ class Caller(Flow):
     def _elements(self, token: Token, kind: str, dst: int) -> None:
         def place(name: str, node: int) -> None:
             word, _, number = kind.partition(" ")
-            known = int(name) if name.isdigit() else -1
+            known = int(name) if name.isdigit() and len(name) < 9 else -1
             if name == f.REST or (known >= 0 and (word in ("of", "await") or (word == "at" and known == int(number))
                                                   or (word == "from" and known >= int(number)))):  # fmt: skip
                 if kind == "await":

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from remit.code.graph.javascript.members import MEMBERS, STRINGS
 
-MAX_VALUES: Final = 300
+MAX_VALUES: Final = 64
 """Tokens in one node; what comes after is not followed."""
+FEW: Final = 12
+"""Values under unknown keys that are taken for any key; more mean nothing."""
 MAX_TEXTS: Final = 12
 """Constant texts in one node; with more the key is unknown."""
 MAX_PARTS: Final = 8
@@ -64,7 +66,10 @@ class Flow:
         self.uses: list[list[tuple[Handler, tuple[Any, ...]]]] = []
         self.texts: dict[int, int] = {}
         self.queue: deque[int] = deque()
+        self.news: deque[tuple[Handler, tuple[Any, ...]]] = deque()
+        """calls that wait so that none stands inside another"""
         self.late: deque[tuple[Handler, tuple[Any, ...]]] = deque()
+        self.last: deque[tuple[Handler, tuple[Any, ...]]] = deque()
         self.found: dict[tuple[Token, str], int] = {}
         self.globals: dict[str, int] = {}
         self.singles: dict[Token, int] = {}
@@ -134,7 +139,7 @@ class Flow:
         """Call `handler(token, *payload)` for every token that a node has or will have."""
         self.uses[node].append((handler, payload))
         for token in sorted(self.values[node] - self.waiting[node]):
-            handler(token, *payload)
+            self.news.append((handler, (token, *payload)))
 
     def later(self, handler: Handler, *payload: Any) -> None:
         """Call `handler(*payload)` when nothing else flows."""
@@ -142,10 +147,17 @@ class Flow:
 
     def run(self) -> bool:
         """Let everything flow; False when the bound was reached."""
-        while self.queue or self.late:
+        while self.news or self.queue or self.late or self.last:
+            while self.news:
+                handler, payload = self.news.popleft()
+                handler(*payload)
+                self.steps += 1
+                if self.steps > self.max_steps:
+                    return False
             if not self.queue:
-                for _ in range(len(self.late)):
-                    handler, payload = self.late.popleft()
+                waiting = self.late or self.last
+                for _ in range(len(waiting)):
+                    handler, payload = waiting.popleft()
                     handler(*payload)
                 continue
             node = self.queue.popleft()
@@ -154,13 +166,13 @@ class Flow:
                 self.flow(dst, new)
             uses = self.uses[node]
             self.steps += len(new) * len(uses) + len(self.next[node]) + 1
-            if self.steps > self.max_steps:
-                return False
             ordered = sorted(new)
             for at in range(len(uses)):
                 handler, payload = uses[at]
                 for token in ordered:
                     handler(token, *payload)
+            if self.steps > self.max_steps:
+                return False
         return True
 
     def field(self, token: Token, name: str) -> int:
@@ -169,14 +181,13 @@ class Flow:
         if found is None:
             found = token.fields[name] = self.node()
             for watcher in token.watchers:
-                watcher(name, found)
+                self.news.append((watcher, (name, found)))
         return found
 
     def watch(self, token: Token, watcher: Callable[[str, int], None]) -> None:
         """Call `watcher(name, node)` for every property, also future ones."""
         token.watchers.append(watcher)
-        for name, node in list(token.fields.items()):
-            watcher(name, node)
+        self.news.extend((watcher, (name, node)) for name, node in token.fields.items())
 
     def parent(self, token: Token) -> int:
         """The node of its prototypes."""
@@ -201,7 +212,7 @@ class Flow:
         elif token.kind != ANY:
             self.copy(made, self.field(token, name))
             if token.kind not in (ARRAY, MAP) or name.isdigit() or name.startswith(KEY):
-                self.watch(token, lambda other, node: self.copy(made, node) if other == REST else None)
+                self.last.append((self._of_unknown_keys, (token, name, made)))
             self.later(self._inherited, token, name, made)
         return made
 
@@ -213,6 +224,16 @@ class Flow:
         known = not token.name.endswith(".prototype") or name in MEMBERS.get(token.name, ())
         if known and token.name.count(".") < 3:
             self.add(made, self.token(NATIVE, f"{token.name}.{name}"))
+
+    def _of_unknown_keys(self, token: Token, name: str, made: int) -> None:
+        """What was stored under keys that nobody knows, where it is little enough to mean something."""
+        rest = token.fields.get(REST)
+        if rest is None:
+            if token.kind in (ARRAY, MAP):
+                self.watch(token, lambda other, node: self.copy(made, node) if other == REST else None)
+            return
+        if token.kind in (ARRAY, MAP) or len(self.values[rest]) <= FEW:
+            self.copy(made, rest)
 
     def _inherited(self, token: Token, name: str, made: int) -> None:
         """The object itself has no such property: its prototypes may have it."""

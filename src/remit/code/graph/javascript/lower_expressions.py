@@ -292,7 +292,7 @@ class Expressions(Variables, ABC):
             self.emit(j.STORE, dst, name, src, self.line(node), self.function.index)
         elif text(key).replace(" ", "") in ("[Symbol.iterator]", "[Symbol.asyncIterator]"):
             self.emit(j.STORE, dst, "@@iterator", src, self.line(node), self.function.index)
-        else:
+        elif key.named_children:
             self.emit(j.STORE_AT, dst, self.value(key.named_children[0]), src)
 
     def property_name(self, node: Any) -> str:

@@ -7,7 +7,7 @@ with a syntax error is not lowered in part: it is reported as not read, with its
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, Final
 
 from remit.code.graph.javascript import facts as j
 from remit.code.graph.javascript.lower_calls import Calls
@@ -16,9 +16,15 @@ from remit.code.graph.javascript.lower_statements import Statements
 from remit.code.graph.javascript.variables import Block, Function, Variables
 from remit.code.graph.python.lowering import first_error
 
+MIN_MINIFIED: Final = 5_000
+MAX_MEAN_LINE: Final = 300
+"""Bytes of a line on average. Source: people's own files stay below 60 (packages of the npm registry)."""
+
 
 def lower(source: bytes, parser: Any) -> tuple[list[Any] | None, str]:
     """The facts of a text, or None and why it was not read."""
+    if len(source) > MIN_MINIFIED and len(source) > MAX_MEAN_LINE * (source.count(b"\n") + 1):
+        return None, "minified: its source is elsewhere"
     if source.startswith(b"#!"):
         source = b"//" + source[2:]
     root = parser.parse(source).root_node

@@ -22,12 +22,15 @@ def load_at(token: Token, flow: Flow, key: int, into: int) -> None:
 def _by_text(text: Token, flow: Flow, token: Token, into: int) -> None:
     if text.kind == f.TEXT:
         flow.load(token, (f.KEY if token.kind == f.MAP else "") + text.name, into)
-    elif text.kind == f.ANY:
+    elif text.kind == f.ANY and token.kind in (f.ARRAY, f.MAP, f.OBJECT) and len(token.fields) <= f.FEW:
         flow.all_fields(token, into)
 
 
 def _by_unknown(flow: Flow, token: Token, key: int, into: int) -> None:
-    if not any(t.kind in (f.TEXT, f.ANY) for t in flow.values[key]) and token.kind not in (f.NATIVE, f.EXT, f.TEXT):
+    unknown = not any(t.kind in (f.TEXT, f.ANY) for t in flow.values[key])
+    if unknown and (
+        token.kind in (f.ARRAY, f.MAP) or (token.kind in (f.OBJECT, f.INST) and len(token.fields) <= f.FEW)
+    ):
         flow.all_fields(token, into)
 
 

@@ -15,6 +15,8 @@ from remit.code.graph.values import Dependency, Edge
 
 MAX_STEPS_PER_OP: Final = 400
 """Steps of the solver for each operation; a code base that needs more is cut there and says so."""
+MAX_CALLEES: Final = 24
+"""Callees of one place; more than that are kept for impact, not told as calls."""
 MAX_BY_NAME: Final = 3
 """Functions stored under one property name; a more frequent name says nothing."""
 
@@ -126,7 +128,8 @@ class Program:
             caller = self._name(self.functions[site.file, site.function])
             inside = sum(isinstance(callee, Token) for callee, _ in callees)
             sure = round(max(0.1, 1 / max(1, inside)), 2)
-            for callee, reason in callees:
+            for callee, found in callees:
+                reason = "wide" if inside > MAX_CALLEES and isinstance(callee, Token) else found
                 confidence = 0.3 if reason == "guess" else sure
                 if isinstance(callee, Token):
                     made[Edge(caller, self._name(callee), site.file, site.line, callee.file, callee.fact[j.N_LINE],
