@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from remit.code.graph import index
+from remit.code.graph import index, reading
 from remit.code.graph.code_graph import CodeGraph
 from remit.code.graph.index import index_folder, index_texts
 from remit.code.graph.tree import MAX_FILE_BYTES, MAX_LINE_BYTES
@@ -130,8 +130,10 @@ def test_only_what_changed_is_parsed_and_solved(tmp_path: Path, monkeypatch: pyt
     index_folder(root, cache)
     parsed: list[bytes] = []
     solved: list[list[str]] = []
-    lower, solve = index.lower, index.solve
-    monkeypatch.setattr(index, "lower", lambda text, parser: (parsed.append(text), lower(text, parser))[1])
+    lower, solve = reading.Lowerer.lower, index.solve
+    monkeypatch.setattr(
+        reading.Lowerer, "lower", lambda self, name, text: (parsed.append(text), lower(self, name, text))[1]
+    )
     monkeypatch.setattr(index, "solve", lambda facts, *rest: (solved.append(sorted(facts)), solve(facts, *rest))[1])
     written(tmp_path / "tree", {"b.py": "def f(): pass\ndef g(): pass\n"})
     index_folder(root, cache)
