@@ -45,6 +45,7 @@ _ALIASES: Final = {
 # pico-dollars per million tokens, over tokens, are 10**-18 dollars: 10**9 of them are a nano-dollar
 _UNITS: Final = 10**9
 _PER_REQUEST: Final = 1000  # "q" is per thousand requests, the token rates per million tokens
+_START: Final = re.compile(r"\^((?:[a-z0-9/-]|\\\.)+)(?=\\d|\$|\[)")  # up to what is certainly no quantifier
 _MAX_KNOWN: Final = 4096  # models that are remembered; names may come from outside
 
 Rate = int | list[Any]
@@ -259,5 +260,7 @@ def _matches(clause: list[Any], model: str) -> bool:
     if sign == "$":
         return model.endswith(operand)
     if sign == "r":
-        return re.search(operand, model) is not None
+        # Most begin with the plain start of a name: a model with another start is not worth a compilation.
+        start = _START.match(operand) if "|" not in operand else None
+        return (start is None or model.startswith(start[1].replace("\\.", "."))) and bool(re.search(operand, model))
     return (any if sign == "|" else all)(_matches(part, model) for part in operand)
