@@ -9,7 +9,7 @@ release and activation, not by events), and running without a living holder is s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -97,6 +97,9 @@ def check_answer(row: InboxRow, event: Event) -> None:
         raise InternalError("internal", f"{type(event).__name__} does not answer the {row.kind} item {row.id}")
 
 
+NO_ITEMS: Final[Mapping[str, tuple[int, bool]]] = {}  # most runs ask nobody
+
+
 class Head:
     """The fold of one run: its list row, its anchors, its inbox items (id -> open)."""
 
@@ -109,7 +112,7 @@ class Head:
         self.parent = started.parent
         self.started_ms = at_ms
         self.status = "running"
-        self.items: dict[str, tuple[int, bool]] = {}
+        self.items: Mapping[str, tuple[int, bool]] = NO_ITEMS
         """item -> (seq of the question, open)"""
 
     def apply(self, change: Change, seq: int) -> None:
@@ -117,13 +120,13 @@ class Head:
         if change.status and self.status not in FINAL:
             self.status = change.status
         if change.opens:
-            self.items[change.opens] = (seq, True)
+            self.items = {**self.items, change.opens: (seq, True)}
         elif not self.items:
             return
         elif change.closes == "*":
             self.items = {item: (at, False) for item, (at, _) in self.items.items()}
         elif change.closes in self.items:
-            self.items[change.closes] = (self.items[change.closes][0], False)
+            self.items = {**self.items, change.closes: (self.items[change.closes][0], False)}
 
     def row(self, last: Entry, status: str) -> RunRow:
         """The list row, with `status` as shown."""

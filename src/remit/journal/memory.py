@@ -27,9 +27,9 @@ class _Run:
     __slots__ = ("_chained", "_tip", "head", "log", "noted")
 
     def __init__(self, head: Head) -> None:
-        self._chained: list[Entry] = []
-        self.noted: list[tuple[int, bytes]] = []
-        """(wall clock, body) of events that are not in the chain yet"""
+        self._chained: list[Entry] | None = None
+        self.noted: list[Any] = []
+        """wall clock and body, by turns, of events that are not in the chain yet: nothing for the collector"""
         self._tip: Tip | None = None
         self.head = head
         self.log: MemoryRunLog | None = None
@@ -48,15 +48,18 @@ class _Run:
     @property
     def entries(self) -> list[Entry]:
         """All events in their chain."""
+        if self._chained is None:
+            self._chained = []
         if self.noted:
-            self._chained += [self.tip.add(body, at_ms) for at_ms, body in self.noted]
+            noted = iter(self.noted)
+            self._chained += [self.tip.add(body, at_ms) for at_ms, body in zip(noted, noted, strict=True)]
             self.noted.clear()
         return self._chained
 
     @property
     def count(self) -> int:
         """How many events there are."""
-        return len(self._chained) + len(self.noted)
+        return len(self._chained or ()) + len(self.noted) // 2
 
 
 class MemoryRunLog:
@@ -83,7 +86,7 @@ class MemoryRunLog:
             raise Conflict("stale_epoch", f"the activation {self.epoch} of run {self.run_id} has ended")
         run = self._run
         change = change_of(event) if type(event) in CHANGES else None
-        run.noted.append((self._now_ms(), encode_event(event)))
+        run.noted += self._now_ms(), encode_event(event)
         if change is not None:
             self._journal._apply(run, change, run.count)
 
@@ -125,7 +128,7 @@ class MemoryJournal:
         run = _Run(Head(check_run_id(run_id), event, 0))
         run.log = MemoryRunLog(self, run, 1)
         run.log.note(event)
-        run.head.started_ms = run.noted[0][0]
+        run.head.started_ms = run.noted[0]
         self._runs[run_id] = run
         while len(self._runs) > self._max_runs and self._finished:
             self._forget(self._finished.popleft())
@@ -187,7 +190,7 @@ class MemoryJournal:
         check_answer(row, event)
         last = run.entries[-1]
         run.tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
-        run.noted.append((self.clock.now_ms(), encode_event(event)))
+        run.noted += self.clock.now_ms(), encode_event(event)
         change = change_of(event)
         if change is not None:
             self._apply(run, change, run.count)
