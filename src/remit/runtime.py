@@ -22,11 +22,11 @@ from remit.core.urls import parse_url
 from remit.core.usage import Usage
 from remit.errors import Invalid, RemitError
 from remit.gate.door import Gate
-from remit.gate.rate import Rates
 from remit.guard.estop import EmergencyStop
 from remit.guard.handles import Handles, Lease
 from remit.guard.ledger import Pricing
 from remit.guard.policy_meter import Meter, Revocations
+from remit.guard.rates import Rates
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
 from remit.models.handle import ModelHandle

@@ -11,12 +11,14 @@ does not grow; running and parked runs are never forgotten. One `MemoryRunLog` b
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from remit.core.events import Event, RunDone, RunResumed, RunStarted
 from remit.errors import Conflict, Invalid
 from remit.journal.chain import Tip, check_chain, check_run_id, decode_event, encode_event
 from remit.journal.heads import CHANGES, FINAL, Change, Head, change_of, check_answer, check_status, inbox_row
+from remit.journal.listeners import Listeners
 from remit.journal.owner import this_process
 from remit.journal.verify import RunCheck
 from remit.ports.clock import Clock
@@ -117,6 +119,7 @@ class MemoryJournal:
         self._finished: deque[str] = deque()
         self._items: dict[str, str] = {}
         """inbox item -> run that holds it"""
+        self._listeners = Listeners()
 
     def create(self, run_id: str, event: RunStarted) -> MemoryRunLog:
         """See ports.journal.Journal; raises value_invalid (run id), run_active (it exists)."""
@@ -191,7 +194,12 @@ class MemoryJournal:
         change = change_of(event)
         if change is not None:
             self._apply(run, change, run.count)
+        self._listeners.tell(run_id)
         return run_id
+
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """See ports.journal.Journal."""
+        return self._listeners.add(listener)
 
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal."""
@@ -233,6 +241,7 @@ class MemoryJournal:
             self._finished.append(run.head.run_id)
         else:
             run.head.status = status
+            self._listeners.tell(run.head.run_id)
 
     def _forget(self, run_id: str) -> None:
         for item in self._runs.pop(run_id).head.items:

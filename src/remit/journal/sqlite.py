@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from remit.core.events import Event, RunDone, RunStarted
 from remit.errors import Conflict, Invalid, RemitError
 from remit.journal import owner
 from remit.journal.audit import verify_file
+from remit.journal.bell import Bell
 from remit.journal.chain import Tip, check_run_id, decode_event, encode_event
 from remit.journal.encrypted import PLAIN, AtRest, choose_key
 from remit.journal.heads import CHANGES, FINAL, MAX_TASK, Head, change_of, check_status
@@ -158,6 +159,7 @@ class SqliteJournal:
         self._read_lock = threading.Lock()
         self._live = _LIVE.setdefault(self.path, set())
         self._logs: dict[str, SqliteRunLog] = {}
+        self.bell = Bell(self.path)
         self.writer = Writer(connection, self.path, log)
 
     def create(self, run_id: str, event: RunStarted) -> SqliteRunLog:
@@ -252,9 +254,15 @@ class SqliteJournal:
 
     async def answer(self, item: str, make: Any) -> str:
         """See ports.journal.Journal. `make` runs in the writer thread, inside the transaction: keep it pure."""
-        return await self.writer.call(
+        run_id: str = await self.writer.call(
             lambda connection, log: answer(connection, log, self._clock, self._live, item, make, self._sealing)
         )
+        self.bell.ring(run_id)
+        return run_id
+
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """See ports.journal.Journal."""
+        return self.bell.listen(listener)
 
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal; streams, so memory does not grow with the journal."""
@@ -293,6 +301,7 @@ class SqliteJournal:
                 log._open = False
                 self.writer.release(log._pending, "running")
         await self.writer.close()
+        self.bell.close()
         for log in logs:
             if log._pending.failure is not None and failure is None:
                 failure = log._pending.failure()
@@ -333,6 +342,8 @@ class SqliteJournal:
         if log is not None and log._pending is pending:
             del self._logs[pending.run_id]
             self._live.discard(pending.run_id)
+            if pending.release_as == "waiting" and pending.released:
+                self.bell.ring(pending.run_id)
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
