@@ -97,6 +97,7 @@ class Runtime(Runner):
             clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=Pricing(_cost, _worst), approver=approver
         )
         self.gate.mask = self.outside.mask_text
+        self.gate.transact = getattr(self.journal, "transact", None)
         if screening is not None:
             self.gate.screening = screening
         if self.gate.screening.stop is None:

@@ -83,7 +83,7 @@ class Session:
         if definition.remit.unset:
             self.scope.remit, self.scope.cleared = caller.remit.meet(Remit.allow("tool:*")), None
         self.recorded = self.scope.recorded = caller.recorded = recorded
-        self.resumed = len(recorded) > 0
+        self.resumed = recorded.seq > 0
         self.version = recorded.started.version
         self.folder = folder
         self.partials: dict[str, PartialResult] = {}

@@ -108,7 +108,8 @@ async def _reconcile(
     if tool is not None and tool.reconcile is not None:
         lease = Lease(action.needs, builtin=tool.builtin, tainted=scope.label.untrusted, timeout_s=tool.timeout_s)
         try:
-            verdict = tool.reconcile(lend(action, scope, lease), **action.values)
+            found = tool.reconcile(lend(action, scope, lease), **action.values)
+            verdict = found if isinstance(found, str) else await found
         except RemitError:
             verdict = "unknown"
         finally:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from remit.core.events import Event, RunDone, RunResumed, RunStarted
+from remit.core.tools import Tool
 from remit.errors import Conflict, Invalid
 from remit.journal.chain import Tip, check_chain, check_run_id, decode_event, encode_event
 from remit.journal.heads import CHANGES, FINAL, Change, Head, change_of, check_answer, check_status, inbox_row
@@ -120,6 +121,7 @@ class MemoryJournal:
         self._items: dict[str, str] = {}
         """inbox item -> run that holds it"""
         self._listeners = Listeners()
+        self._transactions: Any = None
 
     def create(self, run_id: str, event: RunStarted) -> MemoryRunLog:
         """See ports.journal.Journal; raises value_invalid (run id), run_active (it exists)."""
@@ -200,6 +202,17 @@ class MemoryJournal:
     def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """See ports.journal.Journal."""
         return self._listeners.add(listener)
+
+    async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
+        """Perform a transactional tool (transactions.py), in a database that lives as long as this journal."""
+        if self._transactions is None:
+            import apsw  # only such a tool needs SQLite
+
+            from remit.journal.transactions import Transactions
+
+            self._transactions = Transactions(lambda: apsw.Connection(":memory:"))
+        text: str = await self._transactions.perform(key, tool, values, context)
+        return text
 
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal."""

@@ -22,6 +22,7 @@ import apsw
 from msgspec.structs import replace
 
 from remit.core.events import Event, RunDone, RunStarted
+from remit.core.tools import Tool
 from remit.errors import Conflict, Invalid, RemitError
 from remit.journal import owner
 from remit.journal.audit import verify_file
@@ -36,6 +37,7 @@ from remit.journal.schema import connect, disk_error, prepare, read_entries
 from remit.journal.sealed import SEALED, Seal, Sealing, shown
 from remit.journal.signing_key import AuditPlace, SigningKey, default_place
 from remit.journal.takeover import Takeover, answer, holds, known_name, question, seal_of, unknown
+from remit.journal.transactions import Transactions
 from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
 from remit.ports.clock import Clock
@@ -160,6 +162,7 @@ class SqliteJournal:
         self._live = _LIVE.setdefault(self.path, set())
         self._logs: dict[str, SqliteRunLog] = {}
         self.bell = Bell(self.path)
+        self._transactions = Transactions(self._connect, self.path)
         self.writer = Writer(connection, self.path, log)
 
     def create(self, run_id: str, event: RunStarted) -> SqliteRunLog:
@@ -264,6 +267,13 @@ class SqliteJournal:
         """See ports.journal.Journal."""
         return self.bell.listen(listener)
 
+    async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
+        """Perform a transactional tool; see transactions.py."""
+        return await self._transactions.perform(key, tool, values, context)
+
+    def _connect(self) -> apsw.Connection:
+        return connect(self.path, self._busy_timeout_ms, synchronous="FULL", key=self._key)
+
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal; streams, so memory does not grow with the journal."""
         with self.reading() as connection:
@@ -302,6 +312,7 @@ class SqliteJournal:
                 self.writer.release(log._pending, "running")
         await self.writer.close()
         self.bell.close()
+        self._transactions.close()
         for log in logs:
             if log._pending.failure is not None and failure is None:
                 failure = log._pending.failure()

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
+from remit.errors import Invalid
+
 if TYPE_CHECKING:
     from remit.ports.code_sandbox import CodeResult
     from remit.ports.http import HttpReply, HttpRequest
@@ -194,7 +196,10 @@ class Context(Generic[Deps]):
         `transaction.execute(sql, values)` returns the rows. What it writes becomes durable together with the call's
         outcome, or not at all. Tables of the tool's own only: names that begin with `app_`.
         """
-        return self._handles.transaction
+        lent = self._handles.transaction
+        if lent is None:
+            raise Invalid("usage_invalid", 'only a tool with effect="transactional" has a transaction')
+        return lent
 
     @property
     def files(self) -> Files:
