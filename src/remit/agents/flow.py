@@ -93,9 +93,14 @@ class Flow:
                     with outcomes[index]:
                         outcomes[index].value = await work[index]
 
-            async with asyncio.TaskGroup() as group:
-                for index in range(len(work)):
-                    group.create_task(one(index))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for index in range(len(work)):
+                        group.create_task(one(index))
+            finally:
+                for each in work:
+                    if inspect.iscoroutine(each):
+                        each.close()  # one that never began
         return _results(outcomes)
 
     async def sleep(self, seconds: float) -> None:

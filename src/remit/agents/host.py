@@ -75,11 +75,11 @@ class Host:
         await self._group.__aexit__(*error)
         reset_current(self._token)
 
-    async def start(self, definition: Any, task: Any = None, **options: Any) -> str:
+    async def start(self, definition: Any, task: Any = None, *, run_id: str = "", **options: Any) -> str:
         """Begin a run in the background; returns its id."""
         self._known[definition.name] = definition
         clock = self._runtime.clock
-        run_id = new_id("run", clock.now_ms(), clock.random_bits(80))
+        run_id = run_id or new_id("run", clock.now_ms(), clock.random_bits(80))
         self._begin(run_id, self._runtime.run(definition, task, run_id=run_id, **options))
         return run_id
 

@@ -315,6 +315,9 @@ class Gate:
         self, deny: Deny, key: str, name: str, scope: Scope, action: Action | None = None, arguments: Any = None
     ) -> Refused:
         scope.denied += 1
+        known = scope.recorded.get(key) if scope.recorded is not None else None
+        if known is not None and known.state == "denied":
+            return Refused(deny)  # the journal says so already
         digest, arguments = (action.digest, action.arguments) if action is not None else ("", storable(arguments))
         shown = name[:64].encode("ascii", "replace").decode()
         scope.emit(EffectDenied(key, shown, deny.check, deny.code, deny.why, deny.hint, digest, arguments))

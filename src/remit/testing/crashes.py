@@ -241,18 +241,23 @@ async def settle(journal: Journal, world: World, clock: Clock) -> int:
     runtime = Runtime(journal, clock=clock, tune_gc=False)
     doubts = 0
     for row in journal.inbox():
-        if row.kind == "in_doubt":
-            doubts += 1
-            await runtime.answer(row.id, decision=_verdict(row, world), by="a person", reason="looked at the world")
-        elif row.kind == "approval":
-            await runtime.answer(row.id, by="a person")
-        else:
-            await runtime.answer(row.id, len(row.tool) if row.kind == "signal" else len(row.question), by="a person")
+        doubts += row.kind == "in_doubt"
+        await reply(runtime, row, world)
     return doubts
 
 
+async def reply(runtime: Runtime, row: InboxRow, world: World) -> None:
+    """Answer one item as a person who looks at the world does."""
+    if row.kind == "in_doubt":
+        await runtime.answer(row.id, decision=_verdict(row, world), by="a person", reason="looked at the world")
+    elif row.kind == "approval":
+        await runtime.answer(row.id, by="a person")
+    else:
+        await runtime.answer(row.id, len(row.tool) if row.kind == "signal" else len(row.question), by="a person")
+
+
 def _verdict(row: InboxRow, world: World) -> str:
-    return "done" if world.unsafe[row.arguments["what"]] else "not-done"
+    return "done" if (row.run_id, row.key) in world.acted else "not-done"
 
 
 async def rows_of(journal: Any) -> dict[str, int]:

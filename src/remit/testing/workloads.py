@@ -54,6 +54,8 @@ class World:
     def __init__(self) -> None:
         self.reads: Counter[str] = Counter()
         self.unsafe: Counter[str] = Counter()
+        self.acted: set[tuple[str, str]] = set()
+        """(run id, key) of the unsafe effects: what a person finds who looks whether one has happened"""
         self.keyed: dict[str, str] = {}
         """idempotency key -> what it was meant for"""
         self.repeats = 0
@@ -96,10 +98,11 @@ def tools_of(world: World) -> dict[str, Tool]:
         return f"saw {what}"
 
     @tool(effect="unsafe")
-    async def act(what: str) -> str:
+    async def act(what: str, ctx: Context[Any]) -> str:
         """Change the world, in a way that cannot be repeated."""
         await world.middle()
         world.unsafe[what] += 1
+        world.acted.add((ctx.run_id, ctx.key))
         await world.middle()
         return "acted"
 
