@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.core.events import EffectResolved, Forked, MessageReceived, RunStarted, TimerSet, WaitClosed, WaitOpened
@@ -80,7 +81,7 @@ class Host:
         self._known[definition.name] = definition
         clock = self._runtime.clock
         run_id = run_id or new_id("run", clock.now_ms(), clock.random_bits(80))
-        self._begin(run_id, self._runtime.run(definition, task, run_id=run_id, **options))
+        self._begin(run_id, partial(self._runtime.run, definition, task, run_id=run_id, **options))
         return run_id
 
     async def ended(self, run_id: str) -> Run:
@@ -128,7 +129,7 @@ class Host:
         if ended or interrupted or can_go_on(own) or (due_ms and due_ms <= self._runtime.clock.now_ms()):
             definition = self._known[name]
             self.wakes += not ended
-            self._begin(root, self._runtime.resume(root, definition))
+            self._begin(root, partial(self._runtime.resume, root, definition))
         elif due_ms:
             self._remember(due_ms, run_id)
 
@@ -165,15 +166,15 @@ class Host:
 
     # --- one activation --------------------------------------------------------------------------
 
-    def _begin(self, run_id: str, work: Any) -> None:
+    def _begin(self, run_id: str, work: Callable[[], Awaitable[Run]]) -> None:
         self._live.add(run_id)
         self._group.create_task(self._carry(run_id, work))
 
-    async def _carry(self, run_id: str, work: Any) -> None:
+    async def _carry(self, run_id: str, work: Callable[[], Awaitable[Run]]) -> None:
         error: RemitError | None = None
         run: Run | None = None
         try:
-            run = await work
+            run = await work()
         except RemitError as e:
             error = e
         finally:

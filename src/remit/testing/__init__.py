@@ -1,4 +1,4 @@
-"""Public test doubles: models that need no provider, a clock and a loop that a test owns, the flow rule for any harness.
+"""Public test doubles: models that need no provider, a clock and a loop of a test's own, the flow rule for any harness.
 
 Beside these: `crashes.sweep` and `simulate.simulate`, which run generated `workloads` on any journal.
 

@@ -97,15 +97,17 @@ async def _simulation(seed: int, loop: SimLoop) -> Simulated:
         died = await _life((crashing, clock, world), loads, faults)
         deaths += died
         await journal.aclose()
-        doubts += await settle(journal, world, FakeClock(clock.now_ms()))
+        await settle(journal, world, FakeClock(clock.now_ms()))
         if not died and await _all_ended(journal, loads):
             break
+    steps, span_s = loop.steps, loop.time()
     problems = [*journal.verify(), *await _wrong(seed, journal, world, loads)]
     trace = sha256()
     for row in sorted(journal.runs(), key=lambda row: row.run_id):
         for entry in journal.read(row.run_id):
             trace.update(entry.hash)
-    return Simulated(seed, tuple(problems), trace.hexdigest(), deaths, doubts, loop.steps, loop.time())
+            doubts += entry.body.startswith(b'{"type":"effect_in_doubt"')
+    return Simulated(seed, tuple(problems), trace.hexdigest(), deaths, doubts, steps, span_s)
 
 
 async def _life(outside: tuple[CrashingJournal, SimClock, World], loads: dict[str, Any], faults: _Faults) -> bool:
