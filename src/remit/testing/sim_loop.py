@@ -43,10 +43,13 @@ class SimLoop(asyncio.BaseEventLoop):
         self.seed = seed
         self._dice = Dice(f"loop {seed}")
         self._now = 0.0
+        self.tasks = 0
+        """tasks that were made"""
         self.steps = 0
         """callbacks that were run"""
         self._inline = _Inline()
         self.set_default_executor(self._inline)
+        self.set_task_factory(_task)
 
     def time(self) -> float:
         """Seconds of virtual time since the loop was made."""
@@ -102,6 +105,27 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody sleeps in a selector."""
+
+
+class _Task(asyncio.Task[Any]):
+    """A task whose place in a set follows from when it was made, not from where it lies in memory.
+
+    asyncio keeps tasks in sets, and cancels a group's tasks in the order of its set.
+    """
+
+    number = 0
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+def _task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> _Task:
+    assert isinstance(loop, SimLoop)
+    loop.tasks += 1
+    _Task.number = loop.tasks  # asyncio asks for the hash while the task is being made
+    task = _Task(coro, loop=loop, **options)
+    task.number = loop.tasks
+    return task
 
 
 class _Inline(Executor):
