@@ -27,6 +27,10 @@ class Recorder(Protocol):
         """The record of a structural key, or None."""
         ...
 
+    def known_digest(self, key: str, messages: int) -> str:
+        """The digest of a recorded model call that need not be computed again; "" = compute it."""
+        ...
+
 
 class Scope:
     """State of one run as the gate sees it."""

@@ -130,6 +130,21 @@ class Recorded:
         """The record of `key`, or None when nothing was written for it."""
         return self._records.get(key)
 
+    def known_digest(self, key: str, messages: int) -> str:
+        """The digest of a model call that need not be computed again; "" = compute it.
+
+        A request holds all messages before it, so the digest of a later one proves this one, too: the last recorded
+        turn is always computed, and those at powers of two on the way. So a replay costs in all what its longest
+        request costs, instead of the sum of all of them.
+        """
+        turn, _, rest = key.removeprefix("turn/").partition("/")
+        if rest != "model" or not turn.isdigit() or int(turn) & (int(turn) - 1) == 0:
+            return ""
+        record, later = self._records.get(key), self._records.get(f"turn/{int(turn) + 1}/model")
+        if record is None or later is None or record.state != "done" or later.state != "done":
+            return ""
+        return record.digest if record.arguments == messages else ""
+
     def __len__(self) -> int:
         return len(self._records)
 
