@@ -370,7 +370,7 @@ class Runner(Control):
         folder: str,
         options: RunOptions,
     ) -> Scope:
-        remit, parent, label, cleared = prepared.remit, None, None, prepared.cleared
+        remit, parent, label, cleared = prepared.remit, None, None, getattr(prepared, "cleared", None)
         forked = False
         call = current_call.get()
         if call is not None:  # started inside a tool: a child of that run, under its ceiling and its counters
