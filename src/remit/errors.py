@@ -21,6 +21,7 @@ from typing import Any, Final
 # code -> (family, default hint). The families are the class names below.
 CODES: Final[dict[str, tuple[str, str]]] = {
     # Invalid
+    "answer_invalid": ("Invalid", "Answer as the question asks: `remit inbox --json` shows its form."),
     "arguments_invalid": ("Invalid", "Send arguments that fit the tool's schema."),
     "audit_key": ("Invalid", "Put the right key back with mode 0600, or move it away: a new one is made."),
     "config_invalid": ("Invalid", "Correct the named key; `remit config show --origin` prints every value."),
@@ -85,6 +86,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "output_too_large": ("Exhausted", "Ask for a smaller part."),
     "queue_full": ("Exhausted", "Too many calls wait for this limit; try later."),
     "tool_timeout": ("Exhausted", "The tool passed its deadline; ask for less or raise timeout_s."),
+    "wait_expired": ("Exhausted", "Give the question more time, or a default that counts when nobody answers."),
     "turns_exceeded": ("Exhausted", "Raise max_turns, or split the task."),
     "stuck": ("Exhausted", "The same call was repeated without a new result; change the instructions."),
     # Unavailable
@@ -97,6 +99,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "sandbox_failed": ("Unavailable", "Run `remit doctor`: it tries the sandbox and says what is missing."),
     "program_missing": ("Unavailable", "Install the program, or use another tool."),
     "team_failed": ("Unavailable", "The team's own code, or a member, failed; see the message."),
+    "workflow_failed": ("Unavailable", "The workflow's own code failed; see the message."),
     "tool_failed": ("Unavailable", "The tool's own code failed; see the message."),
     # ModelError
     "model_auth": ("ModelError", "The provider refused the key; check the key's environment variable."),

@@ -22,11 +22,11 @@ from remit.core.urls import parse_url
 from remit.core.usage import Usage
 from remit.errors import Invalid, RemitError
 from remit.gate.door import Gate
-from remit.gate.rate import Rates
 from remit.guard.estop import EmergencyStop
 from remit.guard.handles import Handles, Lease
 from remit.guard.ledger import Pricing
 from remit.guard.policy_meter import Meter, Revocations
+from remit.guard.rates import Rates
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
 from remit.models.handle import ModelHandle
@@ -97,6 +97,7 @@ class Runtime(Runner):
             clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=Pricing(_cost, _worst), approver=approver
         )
         self.gate.mask = self.outside.mask_text
+        self.gate.transact = getattr(self.journal, "transact", None)
         if screening is not None:
             self.gate.screening = screening
         if self.gate.screening.stop is None:

@@ -66,9 +66,9 @@ def change_of(event: Event) -> Change | None:
 def inbox_row(event: Event, entry: Entry) -> InboxRow:
     """The inbox row that a wait_opened or effect_in_doubt event opens; chain_broken for another event."""
     if isinstance(event, WaitOpened):
-        kind, question = "approval", event.question
+        kind, question, form, due_ms = event.kind, event.question, event.form, event.due_ms
     elif isinstance(event, EffectInDoubt):
-        kind, question = "in_doubt", ""
+        kind, question, form, due_ms = "in_doubt", "", {}, 0
     else:
         raise Conflict("chain_broken", f"run {entry.run_id} seq {entry.seq}: an inbox item points to no question")
     return InboxRow(
@@ -81,6 +81,8 @@ def inbox_row(event: Event, entry: Entry) -> InboxRow:
         event.digest,
         question,
         entry.at_ms,
+        form,
+        due_ms,
     )
 
 
@@ -92,7 +94,7 @@ def check_status(status: str) -> None:
 
 def check_answer(row: InboxRow, event: Event) -> None:
     """Refuse an answer that is of another kind, item or key than the question (a defect of `make`)."""
-    kind = WaitClosed if row.kind == "approval" else EffectResolved
+    kind = EffectResolved if row.kind == "in_doubt" else WaitClosed
     if not isinstance(event, kind) or event.item != row.id or event.key != row.key:
         raise InternalError("internal", f"{type(event).__name__} does not answer the {row.kind} item {row.id}")
 

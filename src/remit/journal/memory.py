@@ -11,12 +11,15 @@ does not grow; running and parked runs are never forgotten. One `MemoryRunLog` b
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from remit.core.events import Event, RunDone, RunResumed, RunStarted
+from remit.core.tools import Tool
 from remit.errors import Conflict, Invalid
 from remit.journal.chain import Tip, check_chain, check_run_id, decode_event, encode_event
 from remit.journal.heads import CHANGES, FINAL, Change, Head, change_of, check_answer, check_status, inbox_row
+from remit.journal.listeners import Listeners
 from remit.journal.owner import this_process
 from remit.journal.verify import RunCheck
 from remit.ports.clock import Clock
@@ -120,6 +123,8 @@ class MemoryJournal:
         self._finished: deque[str] = deque()
         self._items: dict[str, str] = {}
         """inbox item -> run that holds it"""
+        self._listeners = Listeners()
+        self._transactions: Any = None
 
     def create(self, run_id: str, event: RunStarted) -> MemoryRunLog:
         """See ports.journal.Journal; raises value_invalid (run id), run_active (it exists)."""
@@ -194,7 +199,23 @@ class MemoryJournal:
         change = change_of(event)
         if change is not None:
             self._apply(run, change, run.count)
+        self._listeners.tell(run_id)
         return run_id
+
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """See ports.journal.Journal."""
+        return self._listeners.add(listener)
+
+    async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
+        """Perform a transactional tool (transactions.py), in a database that lives as long as this journal."""
+        if self._transactions is None:
+            import apsw  # only such a tool needs SQLite
+
+            from remit.journal.transactions import Transactions
+
+            self._transactions = Transactions(lambda: apsw.Connection(":memory:"))
+        text: str = await self._transactions.perform(key, tool, values, context)
+        return text
 
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal."""
@@ -236,6 +257,7 @@ class MemoryJournal:
             self._finished.append(run.head.run_id)
         else:
             run.head.status = status
+            self._listeners.tell(run.head.run_id)
 
     def _forget(self, run_id: str) -> None:
         for item in self._runs.pop(run_id).head.items:

@@ -20,13 +20,19 @@ from remit.core.events import (
     EffectFailed,
     EffectInDoubt,
     EffectIntent,
+    EffectParked,
     EffectResolved,
     Event,
+    Forked,
+    MessageReceived,
+    Noted,
+    Patched,
     Reflected,
     RunDone,
     RunResumed,
     RunStarted,
     Screened,
+    TimerSet,
     WaitClosed,
     WaitOpened,
 )
@@ -85,7 +91,7 @@ def fold(state: Transcript, entries: Iterable[Entry]) -> Transcript:
         event = decode_event(entry.body)
         if isinstance(event, EffectIntent):
             names[event.key] = (event.kind, event.name)
-        elif isinstance(event, WaitOpened | EffectInDoubt):
+        elif isinstance(event, EffectInDoubt) or (isinstance(event, WaitOpened) and event.kind == "approval"):
             names[event.key] = ("tool", event.name)
         kind, name = names.get(getattr(event, "key", ""), ("", ""))
         reply = _reply_of(event) if kind == "model" and isinstance(event, EffectDone) else None
@@ -141,8 +147,9 @@ def _waiting_step(event: Event, seq: int, at: int, name: str) -> Step:
             )
         case WaitClosed():
             return Step(
-                seq, at, "act", event.key, name, event.decision, _by(event), arguments=event.arguments, item=event.item
-            )
+                seq, at, "act", event.key, name, event.decision, _by(event), arguments=event.arguments, item=event.item,
+                text=_json(event.value),
+            )  # fmt: skip
         case EffectInDoubt():
             reason = "nobody can say whether it happened"
             return Step(
@@ -165,6 +172,12 @@ def _waiting_step(event: Event, seq: int, at: int, name: str) -> Step:
             return Step(seq, at, "reflect", event.key, decision=event.severity, reason=reason)
         case Reflected():
             return Step(seq, at, "reflect", decision=event.action, text=event.finding)
+        case EffectParked():
+            return Step(seq, at, "act", event.key, name, "parked", "its own code waits", item=event.item)
+        case TimerSet():
+            return Step(seq, at, "act", event.key, "sleep", "asked", f"until {event.due_ms} ms", item=event.item)
+        case Noted():
+            return Step(seq, at, "observe", event.key, text=_json(event.value))
         case _:
             return _run_step(event, seq, at)
 
@@ -182,6 +195,13 @@ def _run_step(event: Event, seq: int, at: int) -> Step:
             reason = f"{error.get('code', '')}: {error.get('message', '')}" if error else ""
             output = event.output if isinstance(event.output, str) else _json(event.output)
             return Step(seq, at, "run", decision=event.status, reason=reason, text=output)
+        case Forked():
+            edits = f", edited {', '.join(sorted(event.edits))}" if event.edits else ""
+            return Step(seq, at, "run", decision="forked", reason=f"from {event.origin}@{event.seq}{edits}")
+        case MessageReceived():
+            return Step(seq, at, "run", name=event.name, decision="signal", reason=event.by, text=_json(event.value))
+        case Patched():
+            return Step(seq, at, "run", name=event.name, decision="patched" if event.active else "unpatched")
         case _:
             raise AssertionError(f"an event without a step: {type(event).__name__}")
 
