@@ -43,7 +43,9 @@ def main(steps: int) -> int:
         good = row["system"] != "remit" or target is None or row["cpu_us"] <= target
         failed |= not good
         shown = f"{target:.0f} us {'pass' if good else 'FAIL'}" if row["system"] == "remit" and target else ""
-        print(f"{row['system']:10} {row['what']:26} {row['steps']:8,} {row['wall_us']:9.1f} {row['cpu_us']:9.1f}  {shown}")
+        print(
+            f"{row['system']:10} {row['what']:26} {row['steps']:8,} {row['wall_us']:9.1f} {row['cpu_us']:9.1f}  {shown}"
+        )
     for what in ("cycle, in memory", "cycle, durable"):
         pair = {row["system"]: row["cpu_us"] for row in found if row["what"] == what}
         if len(pair) == 2:

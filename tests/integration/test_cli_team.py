@@ -78,8 +78,8 @@ def test_a_file_grants_itself_nothing(file: Path, capsys: Any) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["check", "missing.yaml"], ["run", "w.yaml"], ["run", "w.yaml", "go"], ["run", "w.yaml", "go", "--workspace", "no"],
-     ["check", "w.yaml", "--mermaid"]],
+    [["check", "missing.yaml"], ["run", "w.yaml"], ["run", "w.yaml", "go"],
+     ["run", "w.yaml", "go", "--workspace", "no"], ["check", "w.yaml", "--mermaid"]],
 )  # fmt: skip
 def test_what_is_wrong_is_said_before_anything_runs(file: Path, arguments: list[str], capsys: Any) -> None:
     """No file, no task, no model, no folder, no graph: exit code 2 with a hint."""

@@ -16,7 +16,6 @@ from remit.teams.files.building import all_kinds
 from remit.teams.files.reading import read_toml, read_yaml
 from remit.teams.files.schema import file_schema
 from remit.teams.graph import END, START, Graph, node
-from remit.teams.patterns.debate import Debate
 from remit.testing import FakeClock, FunctionModel
 from unit.teams.in_loop import in_loop
 
@@ -87,7 +86,9 @@ async def test_a_file_is_the_same_as_code() -> None:
         notes: Annotated[list[str], operator.add] = []
 
     graph = Graph(State).edges((START, node(agent("writer"), name="draft", prompt="On {topic}", writes="draft"), END))
-    assert await events(team_of(read_toml(GRAPH, "g.toml"), model=model), {"topic": "x"}) == await events(graph, {"topic": "x"})
+    assert await events(team_of(read_toml(GRAPH, "g.toml"), model=model), {"topic": "x"}) == await events(
+        graph, {"topic": "x"}
+    )
 
 
 @in_loop
