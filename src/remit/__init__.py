@@ -104,7 +104,7 @@ _PUBLIC = {
 __all__ = [*_PUBLIC]  # `from remit import *` asks for each name, which loads it
 
 
-_ROOMS = ("code", "testing")  # public rooms, as remit.code.diff
+_ROOMS = ("code", "teams", "testing")  # public rooms, as remit.code.diff
 
 
 def __getattr__(name: str) -> Any:
