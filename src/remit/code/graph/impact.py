@@ -66,7 +66,7 @@ def impact_of(graph: CodeGraph, changed: Sequence[str]) -> Impact:
                 found[other] = (found[name][0] + 1, name)
                 rest.append(other)
     symbols = [graph.by_name[name] for name in found if name in graph.by_name]
-    tests = sorted({_node_id(graph, s) for s in symbols if is_test(s)})
+    tests = sorted({node_id(graph, s) for s in symbols if is_test(s)})
     reached = [Reached(s.name, found[s.name][0], _path(found, s.name), s.file)
                for s in symbols if found[s.name][0] and not is_test(s)]  # fmt: skip
     reached.sort(key=lambda one: (one.depth, one.name))
@@ -131,7 +131,8 @@ def _seen_fixtures(symbol: Symbol, fixtures: list[Symbol]) -> list[Symbol]:
     return near or fixtures
 
 
-def _node_id(graph: CodeGraph, symbol: Symbol) -> str:
+def node_id(graph: CodeGraph, symbol: Symbol) -> str:
+    """A test as pytest names it, without parameters."""
     parts = [symbol.name.rpartition(".")[2]]
     parent = graph.by_name.get(symbol.parent)
     while parent is not None and parent.kind == "class":
