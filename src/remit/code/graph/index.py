@@ -21,6 +21,7 @@ from remit.code.graph.python.lowering import M_IMPORTS
 from remit.code.graph.python.names import Names, first_parts, names_of
 from remit.code.graph.python.program import Call, Solution, solve
 from remit.code.graph.reading import BY_LANGUAGE, Facts, facts_of, room_of
+from remit.code.graph.rust.program import RustCode
 from remit.code.graph.store import Store, digest
 from remit.code.graph.symbols import go_symbols, symbols_of
 from remit.code.graph.tree import MANIFESTS, sources
@@ -37,8 +38,6 @@ def index_folder(root: str, cache: str = "") -> CodeGraph:
     for path, language, text in sources(root, unread):
         if language in BY_LANGUAGE or language == "manifest":
             texts[path] = text
-        elif language != "stub":
-            unread.append(Unread(path, f"{language} is not analysed yet"))
     name = os.path.basename(os.path.abspath(root))
     store = Store(cache)
     # Facts hold no cycles; looking for some in millions of lists costs a fifth of the time.
@@ -78,6 +77,7 @@ def index_texts(
     _add_python(whole, rooms.get("python", {}), root_name)
     _add_go(whole, rooms.get("go", {}))
     _add_javascript(whole, rooms.get("javascript", {}), manifests)
+    _add_rust(whole, rooms.get("rust", {}), manifests)
     missed.sort(key=lambda one: (one.file, one.reason))
     return CodeGraph(whole.symbols, whole.edges, whole.dependencies, missed)
 
@@ -126,6 +126,21 @@ def _add_javascript(whole: _Whole, facts: Mapping[str, Facts], manifests: Mappin
         whole.unread.extend(Unread(path, "only in part: the solver's bound was reached") for path in sorted(facts))
     for path in sorted(facts):
         whole.symbols.extend(javascript_symbols(path, facts[path]))
+
+
+def _add_rust(whole: _Whole, facts: Mapping[str, Facts], manifests: Mapping[str, bytes]) -> None:
+    if not facts:
+        return
+    said = {path: text for path, text in manifests.items() if path.endswith(".toml")}
+    code = RustCode(facts, said)
+    kept = _kept(whole, b"rust", facts, said)
+    edges = [Edge(**row) for row in kept] if kept is not None else code.edges()
+    if kept is None:
+        _keep(whole, b"rust", facts, said, edges)
+    whole.edges.extend(edges)
+    whole.dependencies.extend(code.dependencies())
+    for path in sorted(facts):
+        whole.symbols.extend(code.symbols(path))
 
 
 def _key(whole: _Whole, what: bytes, facts: Mapping[str, Facts], more: Mapping[str, bytes]) -> bytes:

@@ -30,6 +30,7 @@ BY_LANGUAGE: Final = {
     "javascript": Language("tree_sitter_javascript", "language", "remit.code.graph.javascript.lowering"),
     "typescript": Language("tree_sitter_typescript", "language_typescript", "remit.code.graph.javascript.lowering"),
     "tsx": Language("tree_sitter_typescript", "language_tsx", "remit.code.graph.javascript.lowering"),
+    "rust": Language("tree_sitter_rust", "language", "remit.code.graph.rust.lowering"),
 }
 _ROOMS: Final = {"typescript": "javascript", "tsx": "javascript"}
 

@@ -31,7 +31,10 @@ def content(graph: CodeGraph) -> Any:
 
 def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     """A syntax error, binary, huge, linked or foreign file is in unread with its reason; the rest is analysed."""
-    root = written(tmp_path, {"a.py": "def f(): pass\nf()\n", "bad.py": "x = 1\ndef f(:\n", "a.rs": "fn main() {}\n"})
+    root = written(tmp_path, {"a.py": "def f(): pass\nf()\n", "bad.py": "x = 1\ndef f(:\n", "a.rs": "fn main( {}\n"})
+    for name, opened, closed in (("deep.js", "{", "}"), ("deep.ts", "(", ")"), ("deep.rs", "fn f() {", "}")):
+        (tmp_path / name).write_text(opened * 2000 + closed * 2000 + "\n")
+    (tmp_path / "min.js").write_text("a();" * 3000 + "\n")
     (tmp_path / "bin.py").write_bytes(b"x = '\0'")
     (tmp_path / "big.py").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
     (tmp_path / "long.py").write_bytes(b"x = '" + b"y" * MAX_LINE_BYTES + b"'\n")
@@ -42,7 +45,10 @@ def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     graph = index_folder(root)
     assert [(e.caller, e.callee) for e in graph.calls()] == [("a", "a.f")]
     reasons = {one.file: one.reason for one in graph.unread}
-    assert set(reasons) == {"bad.py", "a.rs", "bin.py", "big.py", "long.py", "deep.py", "nested.py", "link.py"}
+    more = {"deep.js", "deep.ts", "deep.rs", "min.js"}
+    assert set(reasons) == more | {
+        "bad.py", "a.rs", "bin.py", "big.py", "long.py", "deep.py", "nested.py", "link.py",
+    }  # fmt: skip
     assert reasons["bad.py"] == "syntax error at line 2"
     assert (reasons["bin.py"], reasons["link.py"], reasons["nested.py"]) == (
         "binary",
