@@ -12,6 +12,7 @@ from remit.testing.flow_gate import Ask, ToolGate, tool_gate
 from remit.testing.function import FunctionModel
 from remit.testing.replay import ReplayModel
 from remit.testing.scripted import ScriptedModel, Step
+from remit.testing.server import WireFault, WireServer
 
 __all__ = [
     "Ask",
@@ -23,5 +24,7 @@ __all__ = [
     "ScriptedModel",
     "Step",
     "ToolGate",
+    "WireFault",
+    "WireServer",
     "tool_gate",
 ]

@@ -22,6 +22,7 @@ from remit.ports.wire import Codec, StreamDecoder
 
 FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
 IDLE_S: Final = 120.0
+STREAM_S: Final = 3600.0  # a whole stream; one that drips forever passes every shorter deadline
 DRAIN_S: Final = 1.0  # after the end marker; what is left then is only the end of the body
 _AGENT: Final = "remit"
 
@@ -82,13 +83,13 @@ class HttpModel:
         try:
             answer: HttpReply = await self._http.fetch(sent)
         except (Unavailable, Exhausted) as error:
-            raise _transport_error(error) from error
+            raise self._explained(_transport_error(error)) from error
         if not 200 <= answer.status < 300:
             raise self._error(self._codec.error(answer.status, answer.headers, answer.body))
         try:
             return self._codec.decode(answer.body)
         except ModelError as error:
-            raise self._error(error) from None
+            raise self._error(error, answer.body) from None
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         """The same attempt, piece by piece; the last event is StreamEnd."""
@@ -112,13 +113,14 @@ class HttpModel:
         except ModelError as error:
             raise self._error(error) from None
         except (Unavailable, Exhausted) as error:
-            raise _transport_error(error, begun) from error
+            raise self._explained(_transport_error(error, begun)) from error
         yield StreamEnd(reply)
 
     def _sent(self, request: ModelRequest, stream: bool) -> HttpRequest:
         if self._unkeyed:
             env = " or ".join(self._profile.key_env)
-            raise ModelError("model_auth", f"no key for {self._profile.name}", hint=f"Set {env}.", retryable=False)
+            hint = f"Set {env}, or give api_key=..."
+            raise ModelError("model_auth", f"no key for {self._profile.name}", hint=hint, retryable=False)
         if request.model != self._model:
             request = replace(request, model=self._model)
         accept = ("accept", self._accept if stream else "application/json")
@@ -128,13 +130,24 @@ class HttpModel:
         if self._signer is not None:
             headers = (*headers, *self._signer.headers(url, headers, body))
         return HttpRequest("POST", url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S,
-                           secrets=self._secrets)  # fmt: skip
+                           total_s=STREAM_S if stream else None, secrets=self._secrets)  # fmt: skip
 
-    def _error(self, error: ModelError) -> ModelError:
+    def _error(self, error: ModelError, body: bytes = b"") -> ModelError:
         """The error without the key, which a provider may repeat in any form of its message."""
+        if body and error.code == "model_bad_reply" and body.lstrip()[:1] == b"<":
+            from remit.adapters.providers import _hints
+
+            if _hints.is_page(body):
+                return _hints.page_error(self._profile, self.url)
         if len(self._key) >= 4 and self._key in error.message:
             error.message = error.message.replace(self._key, "[secret]")
             error.args = (error.message,)
+        return self._explained(error)
+
+    def _explained(self, error: ModelError) -> ModelError:
+        from remit.adapters.providers import _hints
+
+        _hints.explain(error, self._profile, self._model, self.url)
         return error
 
 
