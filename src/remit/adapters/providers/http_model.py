@@ -48,9 +48,9 @@ class HttpModel:
     """
 
     __slots__ = (
-        "_accept", "_codec", "_headers", "_http", "_key", "_model", "_profile", "_secrets", "_signer", "_stream_url",
-        "_unkeyed", "name", "url",
-    )  # fmt: skip
+        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_native", "_profile", "_secrets"),
+        *("_signer", "_stream_url", "_unkeyed", "name", "url"),
+    )
 
     def __init__(  # noqa: PLR0913  # what a request is made of; the signer has a default
         self, profile: Profile, codec: Codec, name: str, base_url: str, api_key: str, http: HttpClient,
@@ -61,6 +61,8 @@ class HttpModel:
         self._stream_url = base_url + path_of(getattr(codec, "stream_path", codec.path), name)
         self._accept = getattr(codec, "stream_type", "text/event-stream")
         self._signer = signer
+        self._local = profile.local
+        self._native = "structured" in profile.supports
         self._profile = profile
         self._codec = codec
         self._model = name
@@ -87,9 +89,10 @@ class HttpModel:
         if not 200 <= answer.status < 300:
             raise self._error(self._codec.error(answer.status, answer.headers, answer.body))
         try:
-            return self._codec.decode(answer.body)
+            reply = self._codec.decode(answer.body)
         except ModelError as error:
             raise self._error(error, answer.body) from None
+        return _mended(reply, request) if self._local else reply
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         """The same attempt, piece by piece; the last event is StreamEnd."""
@@ -114,7 +117,7 @@ class HttpModel:
             raise self._error(error) from None
         except (Unavailable, Exhausted) as error:
             raise self._explained(_transport_error(error, begun)) from error
-        yield StreamEnd(reply)
+        yield StreamEnd(_mended(reply, request) if self._local else reply)
 
     def _sent(self, request: ModelRequest, stream: bool) -> HttpRequest:
         if self._unkeyed:
@@ -123,6 +126,10 @@ class HttpModel:
             raise ModelError("model_auth", f"no key for {self._profile.name}", hint=hint, retryable=False)
         if request.model != self._model:
             request = replace(request, model=self._model)
+        if request.output is not None and not self._native:
+            from remit.wire.prompted import in_words
+
+            request = in_words(request)
         accept = ("accept", self._accept if stream else "application/json")
         body = self._codec.encode(request, stream)
         headers = (*self._headers, accept)
@@ -169,6 +176,12 @@ def key_headers(profile: Profile, codec: Codec, api_key: str) -> tuple[tuple[str
     if auth in ("bearer", "google"):
         return (*codec.headers(""), ("authorization", f"Bearer {api_key}"))
     return (*codec.headers(""), (auth, api_key))
+
+
+def _mended(reply: Reply, request: ModelRequest) -> Reply:
+    from remit.wire.repair import repaired  # small models only
+
+    return repaired(reply, request)
 
 
 def _ended(decoder: StreamDecoder) -> bool:
