@@ -190,3 +190,107 @@ def test_an_oversized_reply_is_refused_at_the_cap() -> None:
     outcome = ask("openai-chat", WireFault("oversized", size_bytes=33 * 1024 * 1024), stream=False)
     assert outcome.error is not None and (outcome.error.code, outcome.asked) == ("model_bad_reply", 1)
     assert "33554432" in outcome.error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("openai-chat:gpt-4o-mni", "gpt-4o-mini"), ("anthropic-messages:claude-opus-4-9", "claude-opus-4-"),
+     ("gemini:gemini-3.6-flahs", "gemini-3"), ("bedrock-converse:amazon.nova-micro-v1:O", "amazon.nova-micro")],
+)  # fmt: skip
+def test_an_unknown_model_names_the_nearest(name: str, near: str) -> None:
+    """The hint of model_not_found lists known names that are like it."""
+
+    async def run() -> ModelError:
+        wire = name.partition(":")[0]
+        async with WireServer(faults=[WireFault("status", status=404)]) as server, Runtime(clock=FakeClock()):
+            with pytest.raises(ModelError) as caught:
+                await remit.model(name, base_url=server.base_url(wire), api_key=KEY).request("hi")
+            return caught.value
+
+    error = asyncio.run(run())
+    assert error.code == "model_not_found" and near in error.hint.partition("Nearest:")[2]
+
+
+def test_wrong_addresses() -> None:
+    """A closed port, and plain http where base_url says https: hints that name the place."""
+
+    async def run(base_url: str) -> ModelError:
+        async with Runtime(clock=FakeClock()):
+            with pytest.raises(ModelError) as caught:
+                await remit.model("openai-chat:m", base_url=base_url, api_key=KEY).request("hi")
+            return caught.value
+
+    closed = asyncio.run(run("http://127.0.0.1:9/v1"))
+    assert closed.code == "model_connection" and "127.0.0.1:9" in closed.hint
+
+    async def plain() -> ModelError:
+        async with WireServer() as server:
+            return await run(f"https://127.0.0.1:{server.port}/v1")
+
+    tls = asyncio.run(plain())
+    assert tls.code == "model_connection" and "http://" in tls.hint, tls.message
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path: Any) -> None:
+    """TLS with a certificate of nobody: refused, and the hint says that verification stays on."""
+    import datetime
+    import ssl
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start.replace(year=2090))
+    certificate = builder.sign(key, hashes.SHA256())
+    pem = tmp_path / "c.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+
+    async def run() -> ModelError:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        async with Runtime(clock=FakeClock()):
+            with pytest.raises(ModelError) as caught:
+                await remit.model("openai-chat:m", base_url=f"https://127.0.0.1:{port}/v1", api_key=KEY).request("hi")
+        server.close()
+        return caught.value
+
+    error = asyncio.run(run())
+    assert error.code == "model_connection" and "certificate" in error.hint, error.message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_the_key_is_nowhere(wire: str, tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A provider that repeats the key in its errors: not in message, hint, journal, log or any chained exception."""
+    from remit.testing import server as wire_server
+
+    async def run() -> ModelError:
+        faults = [WireFault("status", status=401)]
+        journal = f"sqlite:{tmp_path / 'j.db'}"
+        async with WireServer(faults=faults) as server, Runtime(journal, clock=FakeClock()):
+            original = wire_server.failure
+            wire_server.failure = lambda *a, **k: original(a[0], a[1], f"Incorrect API key provided: {KEY}.", "")
+            try:
+                with pytest.raises(ModelError) as caught:
+                    await remit.model(f"{wire}:m", base_url=server.base_url(wire), api_key=KEY).request("hi")
+            finally:
+                wire_server.failure = original
+            return caught.value
+
+    error = asyncio.run(run())
+    chain: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        chain.append(f"{seen!r}{seen}{getattr(seen, 'hint', '')}{getattr(seen, 'details', '')}")
+        seen = seen.__cause__ or seen.__context__
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert error.code == "model_auth"
+    assert KEY not in "".join(chain) + caplog.text + str(error.for_user()) + str(error.for_model())
+    assert KEY.encode() not in written and len(written) > 1000

@@ -149,6 +149,20 @@ def priced_models(provider: str) -> int:
     return 0 if known is None else sum(1 for _, prices in known.models if prices)
 
 
+def listed_names(provider: str) -> list[str]:
+    """Names, and parts of names, that the table has for a provider; each once."""
+    known = _provider(_ALIASES.get(provider, provider))
+    found: dict[str, None] = {}
+    pending = [clause for clause, _ in known.models] if known is not None else []
+    while pending:
+        sign, operand = pending.pop()
+        if sign in ("|", "&"):
+            pending += operand
+        elif sign != "r":
+            found[operand] = None
+    return list(found)
+
+
 def table_version() -> str:
     """Source, version and date of the table."""
     table = _load()

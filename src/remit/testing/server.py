@@ -158,8 +158,12 @@ class WireServer:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; returns whether the connection lives on."""
-        line = await reader.readline()
-        if not line:
+        first = await reader.read(1)
+        if not first:
+            return False
+        line = first + await reader.readline() if first.isalpha() else first
+        if line.count(b" ") != 2:  # not HTTP, for example a TLS greeting
+            await _whole(writer, 400, {}, b"not HTTP")
             return False
         path = line.split(b" ")[1].decode("latin-1")
         headers: dict[str, str] = {}
