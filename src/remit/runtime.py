@@ -179,6 +179,10 @@ class Adapters:
             from remit.adapters import builtin
 
             return builtin.load(name)
+        if provider == "gguf":
+            from remit.adapters.local.gguf import GgufModel
+
+            return GgufModel(name)
         from remit.adapters import providers
 
         return providers.make_model(handle.name, handle.base_url, handle.api_key, os.environ, self.own_address)
