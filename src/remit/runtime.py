@@ -183,6 +183,10 @@ class Adapters:
             from remit.adapters import builtin
 
             return builtin.load(name)
+        if provider == "gguf":
+            from remit.adapters.local.gguf import GgufModel
+
+            return GgufModel(name)
         from remit.adapters import providers
 
         return providers.make_model(handle.name, handle.base_url, handle.api_key, os.environ, self.own_address)
@@ -193,6 +197,12 @@ class Adapters:
         from remit.models.prices import priced_models
 
         return [row | {"priced": priced_models(row["name"])} for row in _catalog.rows(env, only)]
+
+    async def local_servers(self) -> list[dict[str, Any]]:
+        """Model servers that run on this machine."""
+        from remit.adapters.providers._discovery import discover
+
+        return await discover(os.environ, self.own_address)
 
     def named_model(self, name: str, base_url: str) -> Any:
         """What a journal kept of a model."""

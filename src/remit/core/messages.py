@@ -53,6 +53,8 @@ class ToolCall(Struct, frozen=True, tag="tool_call", omit_defaults=True):
     invalid: str = ""
     """the raw argument text when it was not a JSON object; the gate refuses such a call"""
     echo: Echo | None = None
+    repaired: str = ""
+    """what a local model wrote, when the call was mended from it"""
 
 
 class Image(Struct, frozen=True, tag="image", omit_defaults=True):

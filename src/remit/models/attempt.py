@@ -29,8 +29,12 @@ async def ask(gate: Gate, key: str, model: Model, request: ModelRequest, scope: 
     attempt = 0
     while True:
         outcome = await gate.call_model(f"{key}#{attempt}" if attempt else key, model, request, scope)
-        if type(outcome) is not Failed or not _again(outcome, attempt):
+        if type(outcome) is not Failed:
             return outcome
+        if not _again(outcome, attempt):
+            from remit.models.known_names import with_names
+
+            return with_names(outcome, model.name)
         attempt += 1
         if outcome.error.code == "model_timeout":
             # The first byte of a whole reply comes when all of it is made; a stream shows its first at once.

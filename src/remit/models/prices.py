@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from remit.core.usage import Usage
 
-FREE: Final = frozenset(("builtin", "ollama", "vllm", "llamacpp", "lmstudio", "sglang"))
+FREE: Final = frozenset(("builtin", "gguf", "ollama", "vllm", "llamacpp", "lmstudio", "sglang"))
 # remit's provider names -> names of the table, where they differ
 _ALIASES: Final = {
     "openai-chat": "openai",
@@ -148,6 +148,20 @@ def priced_models(provider: str) -> int:
     """How many models of a provider the table knows; 0 = none."""
     known = _provider(_ALIASES.get(provider, provider))
     return 0 if known is None else sum(1 for _, prices in known.models if prices)
+
+
+def listed_names(provider: str) -> list[str]:
+    """Names, and parts of names, that the table has for a provider; each once."""
+    known = _provider(_ALIASES.get(provider, provider))
+    found: dict[str, None] = {}
+    pending = [clause for clause, _ in known.models] if known is not None else []
+    while pending:
+        sign, operand = pending.pop()
+        if sign in ("|", "&"):
+            pending += operand
+        elif sign != "r":
+            found[operand] = None
+    return list(found)
 
 
 def table_version() -> str:

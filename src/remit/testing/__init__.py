@@ -14,6 +14,7 @@ from remit.testing.flow_gate import Ask, ToolGate, tool_gate
 from remit.testing.function import FunctionModel
 from remit.testing.replay import ReplayModel
 from remit.testing.scripted import ScriptedModel, Step
+from remit.testing.server import WireFault, WireServer
 from remit.testing.sim_loop import SimClock, SimLoop
 
 __all__ = [
@@ -28,5 +29,7 @@ __all__ = [
     "SimLoop",
     "Step",
     "ToolGate",
+    "WireFault",
+    "WireServer",
     "tool_gate",
 ]

@@ -2,6 +2,8 @@
 
 Deltas that came before an error frame in the same chunk are handed out first and the error is
 raised by the next call, so that what a caller sees does not depend on where the bytes were cut.
+A stream that comes a second time after its end (a proxy that repeats) is ignored: its first frame
+again, once the end was seen, closes the stream.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ class FrameDecoder(ABC):
         self._sse: Framing = SseParser() if framing is None else framing
         self._raw: list[Any] = []
         self._done = False  # [DONE] was seen; later frames are ignored
+        self._first = b""  # the first frame's data
         self._error: ModelError | None = None
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
@@ -103,9 +106,11 @@ class FrameDecoder(ABC):
         event, data = frame
         if self._done:
             return
-        if data.startswith(b"[DONE]"):
+        if data.startswith(b"[DONE]") or (data == self._first and self.ended):
             self._done = True
         elif data.strip():
+            if not self._first:
+                self._first = data
             self.frame(event, data, out)
 
     def _unframed(self, body: bytes) -> Reply:
@@ -113,7 +118,7 @@ class FrameDecoder(ABC):
         if body.lstrip()[:1] in (b"{", b"["):
             return self._whole_body(body)
         error = http_error(200, {}, body)
-        raise ModelError("model_bad_reply", f"not an event stream: {error.message}")
+        raise ModelError("model_bad_reply", f"not an event stream: {error.message}", retryable=False)
 
     def _cut(self) -> ModelError:
         return ModelError("model_stream_cut", "the stream ended before its end marker", retryable=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from remit.core.model import OutputSpec
+from msgspec.structs import replace
+
+from remit.core.messages import Message, Text
+from remit.core.model import ModelRequest, OutputSpec
 from remit.wire.reading import as_json
 
 _ASKED: Final = (
@@ -16,3 +19,11 @@ _ASKED: Final = (
 def instruction(output: OutputSpec) -> str:
     """What the system text says of the asked form."""
     return _ASKED + as_json(output.schema)
+
+
+def in_words(request: ModelRequest) -> ModelRequest:
+    """The request with its form asked for in a system message, and no field for it."""
+    if request.output is None:
+        return request
+    asked = Message("system", (Text(instruction(request.output)),))
+    return replace(request, messages=(asked, *request.messages), output=None)

@@ -22,6 +22,7 @@ from remit.ports.wire import Codec, StreamDecoder
 
 FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
 IDLE_S: Final = 120.0
+STREAM_S: Final = 3600.0  # a whole stream; one that drips forever passes every shorter deadline
 DRAIN_S: Final = 1.0  # after the end marker; what is left then is only the end of the body
 _AGENT: Final = "remit"
 
@@ -47,9 +48,9 @@ class HttpModel:
     """
 
     __slots__ = (
-        "_accept", "_codec", "_headers", "_http", "_key", "_model", "_profile", "_secrets", "_signer", "_stream_url",
-        "_unkeyed", "name", "url",
-    )  # fmt: skip
+        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_native", "_profile", "_secrets"),
+        *("_signer", "_stream_url", "_unkeyed", "name", "url"),
+    )
 
     def __init__(  # noqa: PLR0913  # what a request is made of; the signer has a default
         self, profile: Profile, codec: Codec, name: str, base_url: str, api_key: str, http: HttpClient,
@@ -60,6 +61,8 @@ class HttpModel:
         self._stream_url = base_url + path_of(getattr(codec, "stream_path", codec.path), name)
         self._accept = getattr(codec, "stream_type", "text/event-stream")
         self._signer = signer
+        self._local = profile.local
+        self._native = "structured" in profile.supports
         self._profile = profile
         self._codec = codec
         self._model = name
@@ -82,13 +85,14 @@ class HttpModel:
         try:
             answer: HttpReply = await self._http.fetch(sent)
         except (Unavailable, Exhausted) as error:
-            raise _transport_error(error) from error
+            raise self._explained(_transport_error(error)) from error
         if not 200 <= answer.status < 300:
             raise self._error(self._codec.error(answer.status, answer.headers, answer.body))
         try:
-            return self._codec.decode(answer.body)
+            reply = self._codec.decode(answer.body)
         except ModelError as error:
-            raise self._error(error) from None
+            raise self._error(error, answer.body) from None
+        return _mended(reply, request) if self._local else reply
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         """The same attempt, piece by piece; the last event is StreamEnd."""
@@ -112,15 +116,20 @@ class HttpModel:
         except ModelError as error:
             raise self._error(error) from None
         except (Unavailable, Exhausted) as error:
-            raise _transport_error(error, begun) from error
-        yield StreamEnd(reply)
+            raise self._explained(_transport_error(error, begun)) from error
+        yield StreamEnd(_mended(reply, request) if self._local else reply)
 
     def _sent(self, request: ModelRequest, stream: bool) -> HttpRequest:
         if self._unkeyed:
             env = " or ".join(self._profile.key_env)
-            raise ModelError("model_auth", f"no key for {self._profile.name}", hint=f"Set {env}.", retryable=False)
+            hint = f"Set {env}, or give api_key=..."
+            raise ModelError("model_auth", f"no key for {self._profile.name}", hint=hint, retryable=False)
         if request.model != self._model:
             request = replace(request, model=self._model)
+        if request.output is not None and not self._native:
+            from remit.wire.prompted import in_words
+
+            request = in_words(request)
         accept = ("accept", self._accept if stream else "application/json")
         body = self._codec.encode(request, stream)
         headers = (*self._headers, accept)
@@ -128,13 +137,24 @@ class HttpModel:
         if self._signer is not None:
             headers = (*headers, *self._signer.headers(url, headers, body))
         return HttpRequest("POST", url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S,
-                           secrets=self._secrets)  # fmt: skip
+                           total_s=STREAM_S if stream else None, secrets=self._secrets)  # fmt: skip
 
-    def _error(self, error: ModelError) -> ModelError:
+    def _error(self, error: ModelError, body: bytes = b"") -> ModelError:
         """The error without the key, which a provider may repeat in any form of its message."""
+        if body and error.code == "model_bad_reply" and body.lstrip()[:1] == b"<":
+            from remit.adapters.providers import _hints
+
+            if _hints.is_page(body):
+                return _hints.page_error(self._profile, self.url)
         if len(self._key) >= 4 and self._key in error.message:
             error.message = error.message.replace(self._key, "[secret]")
             error.args = (error.message,)
+        return self._explained(error)
+
+    def _explained(self, error: ModelError) -> ModelError:
+        from remit.adapters.providers import _hints
+
+        _hints.explain(error, self._profile, self._model, self.url)
         return error
 
 
@@ -156,6 +176,12 @@ def key_headers(profile: Profile, codec: Codec, api_key: str) -> tuple[tuple[str
     if auth in ("bearer", "google"):
         return (*codec.headers(""), ("authorization", f"Bearer {api_key}"))
     return (*codec.headers(""), (auth, api_key))
+
+
+def _mended(reply: Reply, request: ModelRequest) -> Reply:
+    from remit.wire.repair import repaired  # small models only
+
+    return repaired(reply, request)
 
 
 def _ended(decoder: StreamDecoder) -> bool:
