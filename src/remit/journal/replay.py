@@ -30,7 +30,9 @@ from remit.core.events import (
     EffectIntent,
     EffectResolved,
     Event,
+    ModelNote,
     Reflected,
+    Routed,
     RunDone,
     RunResumed,
     RunStarted,
@@ -77,7 +79,7 @@ class Recorded:
     """The records of one run, and what is known of the run as a whole.
 
     Attributes: started (the RunStarted event), cancel (CancelRequested or None), done (RunDone or None),
-    reflections (Reflected, in order), epoch and seq of the last entry.
+    reflections (Reflected, in order), routed (key -> Routed), epoch and seq of the last entry.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -86,6 +88,7 @@ class Recorded:
         self.cancel: CancelRequested | None = None
         self.done: RunDone | None = None
         self.reflections: list[Reflected] = []
+        self.routed: dict[str, Routed] = {}
         self.epoch = 0
         self.seq = 0
         for entry in entries:
@@ -121,7 +124,9 @@ class Recorded:
                 self.done = event
             case Reflected():
                 self.reflections.append(event)
-            case RunResumed() | Screened():
+            case Routed():
+                self.routed[event.key] = event
+            case RunResumed() | Screened() | ModelNote():
                 pass
             case _:
                 old = self._records.get(event.key) or Record(event.key, "intent")
