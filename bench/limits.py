@@ -27,7 +27,6 @@ from remit.core.budget import Limit
 from remit.guard.admission import Admission, Full
 from remit.guard.rate_bucket import Amounts
 
-
 KEYS = ("model:m",)
 
 
@@ -84,7 +83,7 @@ def virtual(work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
 
 
 def excess(times: list[tuple[float, float]], rate: float, burst: float) -> float:
-    """Most by which the amount in any window passed rate * w + burst: the maximal level of a leaky bucket, less burst."""
+    """Most by which the amount in any window passed rate * w + burst: a leaky bucket's highest level, less burst."""
     level, last, most = 0.0, None, 0.0
     for at, amount in sorted(times):
         level = (level if last is None else max(0.0, level - (at - last) * rate)) + amount
@@ -98,7 +97,7 @@ def p99(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.99)] if values else 0.0
 
 
-async def saturated(clock: Any, limit: Limit, seconds: float, seed: int, clients: int) -> dict[str, Any]:
+async def saturated(clock: Any, limit: Limit, seconds: float, seed: int, clients: int) -> dict[str, Any]:  # noqa: C901  # the load and its counters
     """Clients of mixed priority that ask again and again; a few critical calls; some waiters give up."""
     rng = random.Random(seed)
     admission = Admission({"model:*": limit}, clock)

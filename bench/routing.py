@@ -1,13 +1,15 @@
-"""Routing by learnt cost against always-powerful and the static formula: make bench-routing ARGS="--seed 7 --family step"
+"""Routing by learnt cost against always-powerful and the static formula: make bench-routing ARGS="--seed 7"
 
 Half of the tasks (bench/routing_tasks.py, or a JSONL file of them) are met one by one: the router chooses, sees only
-the answers it paid for, what checks said of them, and a judgement of some. The other half is held out: nothing is learnt
-from it, nothing explored. Printed a world: cost and success of each policy on the held-out half, the saving, and
+the answers it paid for, what checks said of them, and the labels of what it delivered. The other half is held out:
+nothing is learnt from it, nothing explored. Printed a world: cost and success of each policy on the held-out half, the
+saving, and
 regret over the first half in ten parts; all worlds' regret as results/routing.svg. Exits 1 when a promise is broken.
 
     saving    >= 55 % of always-powerful's cost
     success   at most 1 % (of a hundred) below always-powerful's
-    static    a higher value than both static rules (value: success less cost, a right answer being worth ten of the dearest calls)
+    static    a higher value than both static rules; value = success less cost, a right answer worth ten dearest calls
+    regret    lower in the last three tenths than in the first three
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "src")]
-
-from routing_tasks import FAMILIES, MODELS, POWERFUL, Case, generate, read
+# ruff: noqa: E402  the two folders must be importable first
 
 from remit.models import choosing
 from remit.models.choosing import Option
 from remit.models.features import Task, difficulty
 from remit.models.router import Router, Rules
+from routing_tasks import FAMILIES, MODELS, POWERFUL, Case, generate, read
 
 JUDGED = 1.0  # share of delivered answers whose label is shown, while learning; the others are judged by checks only
 WORTH = 10.0

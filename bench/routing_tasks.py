@@ -1,7 +1,7 @@
 """Labelled tasks with simulated success curves: the generator behind `make bench-routing`.
 
-A task is a text of one of ten kinds (fact, extract, translate, summary, sql, fix, proof, plan, compare, draft). Its latent
-difficulty is
+A task is a text of one of ten kinds (fact, extract, translate, summary, sql, fix, proof, plan, compare, draft). Its
+latent difficulty is
 
     d = level(kind) + sum of effects(markers in the text) + interaction(kind, marker) + noise
 
@@ -43,7 +43,7 @@ MODELS = (
 POWERFUL = MODELS[-1][0]
 KINDS: dict[str, tuple[str, ...]] = {
     "fact": ("who wrote {n}", "what year was {n} founded", "name the {a} of {n}"),
-    "extract": ("pull every {a} out of the record below", "which {a} does this notice mention", "fields of {n} as json"),
+    "extract": ("pull every {a} out of the record below", "which {a} does this note mention", "fields of {n} as json"),
     "translate": ("turn the {a} note about {n} into spanish", "say this {a} line in german", "french for: {a} {n}"),
     "summary": ("sum up the {a} report on {n}", "three bullets about {n}", "what matters in this {a} text"),
     "sql": ("sql for the {a} rows of {n}", "query that joins {n} with {a} totals", "select {a} from {n} by month"),
@@ -53,13 +53,14 @@ KINDS: dict[str, tuple[str, ...]] = {
     "compare": ("which is safer for {n}: {a} or the other", "weigh the {a} offers of {n}", "{a} clauses against {n}"),
     "draft": ("a {a} letter to {n}", "reply to {n} in a {a} tone", "short {a} post about {n}"),
 }  # fmt: skip
-NOUNS = ("invoice ledger harbor archive orchard ticket parcel sensor lattice museum clinic festival rental roster atlas "
-         "cache pipeline registry bakery tunnel").split()  # fmt: skip
-ADJECTIVES = "annual minor regional odd recent plain formal late shared monthly single civil outer brief".split()
+NOUNS = ["invoice", "ledger", "harbor", "archive", "orchard", "ticket", "parcel", "sensor", "lattice", "museum",
+         "clinic", "festival", "rental", "roster", "atlas", "cache", "pipeline", "bakery", "tunnel"]  # fmt: skip
+ADJECTIVES = ["annual", "minor", "regional", "odd", "recent", "plain", "formal", "late", "shared", "monthly"]
 MARKERS = ("with overlapping intervals", "across three time zones", "under partial failure", "without recursion",
            "for a child", "in one line", "with edge cases", "as a haiku", "using only integers", "step by step",
            "from memory", "with citations", "given two contradicting sources", "in plain words", "at scale",
-           "keeping the old behaviour", "for the board", "with nested groups", "that fits a tweet", "under load")  # fmt: skip
+           "keeping the old behaviour", "for the board", "with nested groups", "that fits a tweet",
+           "under load")  # fmt: skip
 PASSAGE = ("The meeting began at nine and the minutes were kept as usual. ", "Nobody objected to the second item. ",
            "A copy went to the office on the first floor. ", "The weather held until the evening. ",
            "Further remarks are attached below for the record. ")  # fmt: skip

@@ -83,6 +83,18 @@ class Limit(Struct, frozen=True, kw_only=True):
                 raise Invalid("value_invalid", f"Limit({name}={value!r}); a finite number above 0 is needed")
 
 
+def lower_limit(a: Limit, b: Limit) -> Limit:
+    """The stricter of two limits in each dimension."""
+    kept: dict[str, Any] = {"queue": min(a.queue, b.queue), "warn_percent": min(a.warn_percent, b.warn_percent)}
+    for amount, period in (("calls", "period_s"), ("tokens", "tokens_period_s"), ("cents", "cents_period_s")):
+        set_ones = [each for each in (a, b) if getattr(each, amount)]
+        slow = min(set_ones, key=lambda each: getattr(each, amount) / getattr(each, period), default=a)
+        kept |= {amount: getattr(slow, amount), period: getattr(slow, period)}
+    for name in ("burst", "concurrent", "token_burst", "cent_burst"):
+        kept[name] = min((n for n in (getattr(a, name), getattr(b, name)) if n), default=0)
+    return Limit(**kept)
+
+
 class SpendCap(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Money that calls may cost in a day and in a month (UTC), over all runs; None = no cap."""
 

@@ -186,6 +186,12 @@ class Routed(Struct, frozen=True, tag="routed", tag_field="type", omit_defaults=
     candidates: tuple[Candidate, ...] = ()
     explored: bool = False
     """taken to learn, not because it was the best"""
+    plan: tuple[str, ...] = ()
+    """the models in the order in which they are asked; `model` is the first"""
+    check: str = ""
+    """what judges an answer before it is taken; "" = nothing"""
+    ablest_nano: int | None = None
+    """estimated cost of the ablest model that could be taken: what savings are told against"""
 
 
 class ModelNote(Struct, frozen=True, tag="model_note", tag_field="type", omit_defaults=True):

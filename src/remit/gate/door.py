@@ -77,7 +77,9 @@ class Gate:
         """Perform one attempt of a model call."""
         if model.url:
             scope.screen = self.screening.for_model(model.url, scope.screen, scope.emit)
-        if (scope.ledger.limited or self._rates.limited or not scope.authority.plain) and request.settings.max_tokens is None:
+        if (
+            scope.ledger.limited or self._rates.limited or not scope.authority.plain
+        ) and request.settings.max_tokens is None:
             # A ceiling can only be kept when the reply has one.
             settings = msgspec.structs.replace(request.settings, max_tokens=budget.DEFAULT_MAX_OUTPUT)
             request = msgspec.structs.replace(request, settings=settings)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Rates:
-    """All limits and long-lived budgets of one runtime. `limited` is False while there are none: then nothing is asked."""
+    """All limits and long-lived budgets of one runtime; nothing is asked while `limited` is False."""
 
     def __init__(self, limits: Mapping[str, Limit], clock: Clock, spending: Spending | None = None) -> None:
         self.admission = Admission(limits, clock)

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 State = Literal["closed", "open", "half_open"]
 COUNTED: Final = frozenset(
-    ("model_server_error", "model_overloaded", "model_timeout", "model_connection", "model_stream_cut", "model_bad_reply")
+    (
+        "model_server_error",
+        "model_overloaded",
+        "model_timeout",
+        "model_connection",
+        "model_stream_cut",
+        "model_bad_reply",
+    )
 )
 """error codes that speak against the provider; a rate limit asks for patience, and other 4xx are ours"""
 
@@ -48,7 +55,9 @@ PRESETS: Final[dict[str, BreakerRules]] = {
 class Breaker:
     """One breaker. `changed(before, after)` is called at each transition."""
 
-    def __init__(self, rules: BreakerRules, clock: Clock, changed: Callable[[State, State], None] | None = None) -> None:
+    def __init__(
+        self, rules: BreakerRules, clock: Clock, changed: Callable[[State, State], None] | None = None
+    ) -> None:
         self.rules = rules
         self._clock = clock
         self._changed = changed

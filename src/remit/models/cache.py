@@ -115,7 +115,7 @@ class ReplyCache:
         """Keep a reply; False when it is not one to be kept."""
         if reply.tool_calls or reply.stop_reason != "end" or not 0 < len(reply.text) <= MAX_REPLY_CHARS:
             return False
-        kept = msgspec.structs.replace(reply, raw=None)
+        kept = reply
         vector = tuple(map(float, self._embed(text))) if self._embed is not None and self.rules.semantic else None
         entry = Entry(bound, text, kept, model, nano, now_ms, vector)
         self._add(_id(bound, text), entry)
@@ -157,7 +157,7 @@ class ReplyCache:
                 self.statistics.refused_near += 1
             elif self._fresh(key, now_ms) is not None:
                 best, most = key, likeness
-        return self._hit(self._entries[best], most) if best else None
+        return self._hit(self._entries[best], min(most, 0.9999)) if best else None
 
     def _hit(self, entry: Entry, likeness: float) -> Hit:
         seen = self.statistics

@@ -140,9 +140,7 @@ def by_tier(options: Sequence[Option], difficulty: float, simple: float, complex
     wanted = 0 if difficulty <= simple else 2 if difficulty >= complex_ else 1
     usable = [o for o in options if not o.out]
     # Of two neighbours the more able one: a wrong answer costs more than a dear one.
-    return sorted(
-        usable, key=lambda o: (abs(TIERS.index(o.tier) - wanted), -TIERS.index(o.tier), o.nano or 0, o.model)
-    )
+    return sorted(usable, key=lambda o: (abs(TIERS.index(o.tier) - wanted), -TIERS.index(o.tier), o.nano or 0, o.model))
 
 
 def by_static_cost(options: Sequence[Option], difficulty: float) -> list[Option]:

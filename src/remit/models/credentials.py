@@ -64,7 +64,9 @@ class CredentialPool:
         self._turn()
         now = self._clock.monotonic()
         return [
-            i for i, until in enumerate(self._rests) if until <= now and not (self.quota and self._today[i] >= self.quota)
+            i
+            for i, until in enumerate(self._rests)
+            if until <= now and not (self.quota and self._today[i] >= self.quota)
         ]
 
     def failed(self, position: int, code: str, retry_after_s: float | None = None) -> bool:

@@ -8,6 +8,7 @@ complexity score of the spec in bands. Nothing here knows a model, a price or an
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
@@ -27,19 +28,24 @@ _CODE: Final = re.compile(r"```|\bdef \w|\bclass \w|[{};]\s*$|=>|->|\w+\(\w*\)",
 _SENTENCE: Final = re.compile(r"[.!?]+(?:\s|$)")
 _STEP: Final = re.compile(r"^\s*(?:[-*]|\d+[.)])\s", re.M)
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Words of the cold-start score. Source: spec/models.md 6 names the two lists without their words; these are ours.
-COMPLEX: Final = frozenset(
+COMPLEX: Final = _words(
     "analyze analyse architecture algorithm compare concurrency debug derive design distributed evaluate formal "
     "implement integrate investigate migrate optimize optimise plan proof prove reason refactor security strategy "
-    "synthesize theorem tradeoff".split()
+    "synthesize theorem tradeoff"
 )
-SIMPLE: Final = frozenset(
-    "capital classify convert count define extract format greet hello hi list lookup name rename repeat say "
-    "spell summarize summarise translate uppercase".split()
+SIMPLE: Final = _words(
+    "capital classify convert count define extract format greet hello hi list lookup name rename repeat say spell "
+    "summarize summarise translate uppercase"
 )
-TECHNICAL: Final = frozenset(
-    "api async class code compile cpu database function http json kernel latency memory mutex pointer protocol python "
-    "query regex rust schema server sql stack thread type".split()
+TECHNICAL: Final = _words(
+    "api async class code compile cpu database function http json kernel latency memory mutex pointer protocol "
+    "python query regex rust schema server sql stack thread type"
 )
 
 
@@ -97,7 +103,7 @@ def features(task: Task) -> tuple[int, ...]:
     if count > FIRST_WORDS + LAST_WORDS:
         words = words[:FIRST_WORDS] + words[-LAST_WORDS:]
     names = {f"w {w}" for w in words}
-    names |= {f"p {a} {b}" for a, b in zip(words, words[1:], strict=False)}
+    names |= {f"p {a} {b}" for a, b in pairwise(words)}
     if words:
         names |= {f"first {words[0]}", f"start {' '.join(words[:2])}", f"last {words[-1]}"}
     names |= {f"shape {k} {v}" for k, v in _shape(text, count).items()}

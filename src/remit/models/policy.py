@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -89,7 +89,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     """whether a cheap answer that fails its check is asked of a dearer model"""
     verify: Judge | None = None
     """an own check; without one: the asked form of the answer, and that tool calls name tools and fit their schemas"""
-    max_loss: float = 0.003
+    max_loss: float = 0.004
     explore: float = 0.03
     seed: int = 0
     private: Private = "labelled"

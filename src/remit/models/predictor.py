@@ -6,7 +6,7 @@ are such tasks?) and one a model (is it better or worse at these than it is in g
 teaches something about the others. Where nothing is known the prior speaks: capability less static difficulty.
 Source: Graepel et al., "Web-Scale Bayesian Click-Through Rate Prediction (adPredictor)", ICML 2010, section 3.
 
-State is data (`save`, `load`): two integers a weight in a JSON object, bounded; the least certain gain least and go first.
+State is data (`save`, `load`): two numbers a weight in a JSON object, bounded; weights that say least go first.
 Updates are exact arithmetic of the same inputs in the same order, so a replay that reads the recorded choices
 needs none of this.
 """
@@ -81,7 +81,9 @@ class Predictor:
                 variance += start
         return Estimate(mean, math.sqrt(variance))
 
-    def learn(self, model: str, features: Iterable[int], accepted: bool, prior: float = 0.0, weight: float = 1.0) -> None:
+    def learn(
+        self, model: str, features: Iterable[int], accepted: bool, prior: float = 0.0, weight: float = 1.0
+    ) -> None:
         """Take in one judged outcome; `weight` below 1 for a judge that is often wrong."""
         if model not in self.outcomes and len(self.outcomes) >= MAX_MODELS:
             return

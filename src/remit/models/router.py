@@ -45,7 +45,7 @@ class Rules(Struct, frozen=True):
     strategy: Strategy = "cost"
     simple: float = choosing.SIMPLE
     complex: float = choosing.COMPLEX
-    max_loss: float = 0.003
+    max_loss: float = 0.004
     """success that `cost` may give up on average against the best plan"""
     explore: float = 0.03
     """share of choices that are made to learn; 0 = none"""
@@ -126,7 +126,9 @@ class Router:
         ablest = max(usable, key=lambda o: (o.capability, estimates[o.model].success, o.model)).model
         draw = _Chance(f"{rules.seed}/{chance}")
         explored = rules.explore > 0 and draw.uniform() < rules.explore
-        success = {m: e.drawn(draw.normal()) for m, e in estimates.items()} if explored else _cautious(estimates, ablest)
+        success = (
+            {m: e.drawn(draw.normal()) for m, e in estimates.items()} if explored else _cautious(estimates, ablest)
+        )
         quality = self.check_quality(check) if check else None
         found = choosing.plans(usable, estimates, success, quality)
         if rules.strategy == "quality":

@@ -1,7 +1,7 @@
 """A reply that is shown while it arrives, over several attempts, without a repeated or a lost character.
 
-An attempt that died left text on the screen. The next attempt's text is held back while it says the same again, and goes
-on where the first one stopped. Where it says something else, what was shown is void: a StreamReset, then all of it.
+An attempt that died left text on the screen. The next attempt's text is held back while it says the same again, and
+goes on where the first one stopped. Where it says something else, what was shown is void: a StreamReset, then all.
 """
 
 from __future__ import annotations

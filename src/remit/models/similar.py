@@ -1,7 +1,7 @@
 """Whether two questions mean the same for a cache: how alike they are, and what must agree exactly.
 
-Likeness alone is a trap: "rooms with a balcony" and "rooms without a balcony" are nearly the same string. So there are two
-locks. `alike` is the cosine of character n-grams (or of an embedder's vectors); `agree` compares what
+Likeness alone is a trap: "rooms with a balcony" and "rooms without a balcony" are nearly the same string. So there are
+two locks. `alike` is the cosine of character n-grams (or of an embedder's vectors); `agree` compares what
 changes an answer: numbers with their units, dates, negations, names, quoted texts and identifiers, opposites, the
 kind of question. Without an embedder nothing tells a synonym from another thing, so there all remaining words must be
 the same, in the same order; what may differ is case, accents, punctuation, contractions and politeness.
@@ -23,11 +23,18 @@ _TOKEN: Final = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[%$€£
 _QUOTED: Final = re.compile(r"[\"“”«»`']([^\"“”«»`'\n]{1,200})[\"“”«»`'](?!\w)")
 _IDENTIFIER: Final = re.compile(r"\b\w*(?:[_.@#/\\:]\w+)+|\b\w*[a-z][A-Z]\w*|\b[A-Z0-9]{2,}\b|\b\w*\d\w*\b")
 _CONTRACTIONS: Final = (
-    (re.compile(r"\bcan't\b"), "can not"), (re.compile(r"\bwon't\b"), "will not"), (re.compile(r"\bshan't\b"), "shall not"),
+    (re.compile(r"\bcan't\b"), "can not"), (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"\bshan't\b"), "shall not"), (re.compile(r"\bcannot\b"), "can not"),
     (re.compile(r"n't\b"), " not"), (re.compile(r"'re\b"), " are"), (re.compile(r"'ll\b"), " will"),
     (re.compile(r"'ve\b"), " have"), (re.compile(r"'m\b"), " am"),
-    (re.compile(r"\b(what|who|where|when|how|that|there|it|he|she)'s\b"), r"\1 is"), (re.compile(r"\bcannot\b"), "can not"),
+    (re.compile(r"\b(what|who|where|when|how|that|there|it|he|she)'s\b"), r"\1 is"),
 )  # fmt: skip
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # What asks nicely, before and after; a question means the same without it.
 _LEAD: Final = re.compile(
     r"^(?:(?:hi|hello|hey|please|kindly|ok|okay|so|well|thanks|thank you)\b[\s,.!]*)*"
@@ -36,33 +43,35 @@ _LEAD: Final = re.compile(
     r"do you know\s+)?"
 )
 _TAIL: Final = re.compile(r"[\s,]*\b(?:please|thanks|thank you|pls)\b[\s.!?]*$")
-_DROPPED: Final = frozenset("a an the please kindly just".split())
-_NEGATIONS: Final = frozenset(
-    "no not non none never nothing nobody nowhere neither nor without except excluding exclude unless hardly barely "
-    "lacks lacking fails un avoid stop dont nicht kein keine ohne nie pas sans jamais sin nunca ningun senza mai".split()
+_DROPPED: Final = frozenset(("a", "an", "the", "please", "kindly", "just"))
+_NEGATIONS: Final = _words(
+    "no not non none never nothing nobody nowhere neither nor without except excluding exclude unless hardly "
+    "barely lacks lacking fails un avoid stop dont nicht kein keine ohne nie pas sans jamais sin nunca ningun "
+    "senza mai"
 )
-_ASKS: Final = frozenset("who whom whose what when where why which how many much often long far old".split())
-_UNITS: Final = frozenset(
-    "mm cm m km in inch inches ft feet foot yd mi mile miles mg g kg t lb lbs oz ml l liter liters litre gallon gallons "
-    "ms s sec second seconds min minute minutes h hour hours day days week weeks month months year years b kb mb gb tb "
-    "kib mib gib bit bits byte bytes hz khz mhz ghz w kw kwh mw v a c f k celsius fahrenheit kelvin usd eur gbp chf jpy "
-    "dollar dollars euro euros pound pounds cent cents percent mph kph rpm am pm hundred thousand million billion dozen "
-    "half double triple twice once one two three four five six seven eight nine ten eleven twelve first second third "
-    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
-    "october november december today tomorrow yesterday".split()
+_ASKS: Final = _words("who whom whose what when where why which how many much often long far old")
+_UNITS: Final = _words(
+    "mm cm m km in inch inches ft feet foot yd mi mile miles mg g kg t lb lbs oz ml l liter liters litre gallon "
+    "gallons ms s sec second seconds min minute minutes h hour hours day days week weeks month months year years "
+    "b kb mb gb tb kib mib gib bit bits byte bytes hz khz mhz ghz w kw kwh mw v c f k celsius fahrenheit kelvin "
+    "usd eur gbp chf jpy dollar dollars euro euros pound pounds cent cents percent mph kph rpm am pm hundred "
+    "thousand million billion dozen half double triple twice once one two three four five six seven eight nine "
+    "ten eleven twelve first third monday tuesday wednesday thursday friday saturday sunday january february "
+    "march april june july august september october november december today tomorrow yesterday"
 )
-_OPPOSITES: Final = frozenset(
-    "before after above below over under more less most least minimum maximum min max first last next previous earliest "
-    "latest up down in out into from to on off open close opened closed start end begin finish enable disable enabled "
-    "disabled allow deny allowed denied add remove include exclude included excluded increase decrease rise fall buy sell "
-    "import export encode decode encrypt decrypt compress decompress upload download send receive read write input output "
-    "push pull left right top bottom front back inside outside high low higher lower highest lowest hot cold long short "
-    "longest shortest large small largest smallest bigger biggest good bad better worse best worst true false yes all any "
-    "some every each only both either ascending descending asc desc and or but if always sometimes public private internal "
-    "external male female north south east west profit loss income expense credit debit sync async lend borrow accept "
-    "reject pass fail passed failed with by for between within until since during at as than old new older newer "
-    "oldest newest early late import legal illegal safe unsafe possible impossible even odd positive negative "
-    "greater fewer cause effect parent child father mother son daughter employer employee".split()
+_OPPOSITES: Final = _words(
+    "before after above below over under more less most least minimum maximum min max first last next previous "
+    "earliest latest up down in out into from to on off open close opened closed start end begin finish enable "
+    "disable enabled disabled allow deny allowed denied add remove include exclude included excluded increase "
+    "decrease rise fall buy sell import export encode decode encrypt decrypt compress decompress upload download "
+    "send receive read write input output push pull left right top bottom front back inside outside high low "
+    "higher lower highest lowest hot cold long short longest shortest large small largest smallest bigger biggest "
+    "good bad better worse best worst true false yes all any some every each only both either ascending "
+    "descending asc desc and or but if always sometimes public private internal external male female north south "
+    "east west profit loss income expense credit debit sync async lend borrow accept reject pass fail passed "
+    "failed with by for between within until since during at as than old new older newer oldest newest early late "
+    "legal illegal safe unsafe possible impossible even odd positive negative greater fewer cause effect parent "
+    "child father mother son daughter employer employee"
 )
 
 
@@ -118,7 +127,7 @@ def agree(a: Form, b: Form, *, embedded: bool) -> bool:
 
 def _fold(text: str) -> str:
     """Lower case, without accents, with plain apostrophes and single spaces."""
-    text = unicodedata.normalize("NFKD", text.replace("’", "'").replace("‘", "'"))
+    text = unicodedata.normalize("NFKD", text.replace("\u2019", "'").replace("\u2018", "'"))
     return " ".join("".join([c for c in text if not unicodedata.combining(c)]).casefold().split())
 
 
