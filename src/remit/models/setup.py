@@ -17,6 +17,9 @@ from remit.models.policy import Candidate, Policy, Resilience
 if TYPE_CHECKING:
     from remit.guard.keys import KeyRing
     from remit.guard.spending import Spending
+    from remit.models.choosing import Option
+    from remit.models.router import Choice
+    from remit.models.routes import Routes
     from remit.ports.clock import Clock
     from remit.ports.model import Model
 
@@ -40,7 +43,7 @@ class Setup:
         """The policy that stands for a handle; None = nothing is set up for it. Raises model_unknown for `auto`."""
         key = (handle.name, handle.base_url, handle.api_key)
         if key not in self._policies:
-            self._policies[key] = self._auto() if handle.name == AUTO else self._around(handle)
+            self._policies[key] = self.auto() if handle.name == AUTO else self._around(handle)
         return self._policies[key]
 
     def spending(self, clock: Clock, folder: str) -> Spending | None:
@@ -52,7 +55,8 @@ class Setup:
         every = SpendCap(day_usd=self.cost.day_usd, month_usd=self.cost.month_usd)
         return Spending({"*": every, **self.cost.caps}, clock, folder, self.cost.tenant)
 
-    def _auto(self) -> Policy:
+    def auto(self) -> Policy:
+        """The policy of [router]; raises model_unknown when it names no models."""
         if not self.router.models:
             raise Invalid("model_unknown", "auto names no models",
                           hint="List them in remit.toml: [router] models = [...]")  # fmt: skip
@@ -118,3 +122,30 @@ class Policies:
     def close(self) -> None:
         """Write what was learnt."""
         self.routes.save()
+
+
+def explain(policy: Policy, routes: Routes, text: str, role: str, settings: Any) -> tuple[Choice, list[Option]]:
+    """The choice for a task that is not run: nothing is sent, explored, learnt or written."""
+    from types import SimpleNamespace
+
+    from remit.core.labels import USER
+    from remit.core.messages import as_messages
+    from remit.core.model import ModelRequest
+    from remit.guard.ledger import Ledger
+    from remit.guard.screen import Screening
+    from remit.models.features import task_of
+    from remit.models.router import Rules
+    from remit.models.verifying import size_of
+
+    request = ModelRequest(as_messages(text))
+    names = [f"model:{c.model}" for c in policy.candidates()]
+    scope: Any = SimpleNamespace(
+        agent=role,
+        label=USER,
+        remit=settings.remit("").with_implied(names),
+        ledger=Ledger(settings.budget, started=0.0),
+    )
+    gate: Any = SimpleNamespace(screening=Screening(settings.guardrails))
+    options = routes.options(policy, request, size_of(request), scope, gate)
+    rules = Rules(policy.strategy, policy.simple, policy.complex, policy.max_loss, 0.0, policy.seed)
+    return routes.router.choose(task_of(request, role), options, rules), options
