@@ -89,7 +89,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     """whether a cheap answer that fails its check is asked of a dearer model"""
     verify: Judge | None = None
     """an own check; without one: the asked form of the answer, and that tool calls name tools and fit their schemas"""
-    max_loss: float = 0.004
+    max_loss: float = 0.006
     explore: float = 0.03
     seed: int = 0
     private: Private = "labelled"

@@ -24,8 +24,8 @@ from remit.errors import Invalid
 from remit.models.features import SPACE
 
 BETA: Final = 1.0  # noise of an outcome, in probits
-PRIOR_SHARED: Final = 0.03  # variance of a weight before it was seen
-PRIOR_OWN: Final = 0.02
+PRIOR_SHARED: Final = 0.012  # variance of a weight before it was seen
+PRIOR_OWN: Final = 0.008
 PRIOR_MODEL: Final = 0.7  # of a model's own level
 MAX_WEIGHTS: Final = 400_000
 MAX_MODELS: Final = 64

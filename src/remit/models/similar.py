@@ -73,6 +73,10 @@ _OPPOSITES: Final = _words(
     "legal illegal safe unsafe possible impossible even odd positive negative greater fewer cause effect parent "
     "child father mother son daughter employer employee"
 )
+_CASED: Final = _words(
+    "us it who is in or and he am as at be do go me no so we if on an led aids may march august polish turkey china apple "
+    "amazon windows rust swift mercury mars pin act ada nice reading mobile bill mark will frank rose jack"
+)
 
 
 class Form(NamedTuple):
@@ -82,6 +86,8 @@ class Form(NamedTuple):
     """what is left of it, in order"""
     exact: frozenset[tuple[str, int]]
     """what must agree: each with how often it stands there"""
+    cased: frozenset[str]
+    """words that mean another thing with a capital, where they stand with one"""
     grams: dict[str, int]
     norm: float
 
@@ -100,7 +106,8 @@ def form(text: str) -> Form:
     kept += [f"quote {q.strip().lower()}" for q in _QUOTED.findall(text[:MAX_CHARS])]
     joined = f" {' '.join(words)} "
     grams = Counter([joined[i : i + NGRAM] for i in range(len(joined) - NGRAM + 1)])
-    return Form(words, frozenset(Counter(kept).items()), grams, math.sqrt(sum(n * n for n in grams.values())))
+    cased = frozenset([w for w in _names(text[:MAX_CHARS]) if w.lower() in _CASED])
+    return Form(words, frozenset(Counter(kept).items()), cased, grams, math.sqrt(sum(n * n for n in grams.values())))
 
 
 def alike(a: Form, b: Form) -> float:
@@ -120,9 +127,7 @@ def cosine(a: Sequence[float], b: Sequence[float]) -> float:
 
 def agree(a: Form, b: Form, *, embedded: bool) -> bool:
     """Whether nothing that changes an answer differs; without an embedder all words must be the same."""
-    if a.exact != b.exact:
-        return False
-    return True if embedded else a.words == b.words
+    return a.exact == b.exact if embedded else a.words == b.words and a.cased == b.cased
 
 
 def _fold(text: str) -> str:

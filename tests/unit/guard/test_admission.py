@@ -14,7 +14,7 @@ import pytest
 from remit.core.budget import PRESETS, Limit, lower_limit
 from remit.errors import Exhausted, Invalid
 from remit.guard.admission import Admission, Full
-from remit.guard.rate_bucket import Amounts, Gcra
+from remit.guard.rate_bucket import Gcra
 from remit.guard.rate_limiter import RateLimiter
 from remit.testing.clock import FakeClock
 
