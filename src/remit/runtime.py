@@ -29,7 +29,7 @@ from remit.guard.policy_meter import Meter, Revocations
 from remit.guard.rates import Rates
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
-from remit.models.handle import ModelHandle
+from remit.models.handle import AUTO, ModelHandle
 from remit.models.prices import price_nano, worst_case_nano
 from remit.ports.runtime import reset_current, set_current
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from remit.guard.policy import Rulebook
     from remit.guard.vault import Vault
     from remit.journal.encrypted import AtRest
+    from remit.models.setup import Setup
     from remit.ports.approver import Approver
     from remit.ports.clock import Clock
     from remit.ports.http import HttpReply, HttpRequest
@@ -63,6 +64,7 @@ class Runtime(Runner):
         witness: a file that gets a signed checkpoint every 100 records or second; "" for none.
         encryption: how the journal file is kept, and where the key-encryption key comes from; plain by default.
         screening: guardrails, and what remote models are not shown; personal data is kept from them in any case.
+        setup: routing, fallbacks, keys, caches and caps of models (models/setup.py); none by default.
         tune_gc: collect garbage less often while the runtime is open (the process's own thresholds come back on close).
     """
 
@@ -80,6 +82,7 @@ class Runtime(Runner):
         encryption: EncryptionSection = PLAIN,
         tune_gc: bool = True,
         screening: Screening | None = None,
+        setup: Setup | None = None,
     ) -> None:
         super().__init__()
         self.clock = clock or SystemClock()
@@ -93,8 +96,13 @@ class Runtime(Runner):
         self.revocations = Revocations()
         self.root_meter = Meter(self.ceiling, revocations=self.revocations)
         self.outside: Adapters = Adapters(lambda: self.ring, self.clock.now_ms)
+        self.outside.clock, self.outside.setup = self.clock, setup
+        self.spending = spending = None if setup is None else setup.spending(self.clock, state_path())
         self.gate = Gate(
-            clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=Pricing(_cost, _worst), approver=approver
+            clock=self.clock,
+            rates=Rates(limits or {}, self.clock, spending),
+            pricing=Pricing(_cost, _worst),
+            approver=approver,
         )
         self.gate.mask = self.outside.mask_text
         self.gate.transact = getattr(self.journal, "transact", None)
@@ -128,6 +136,8 @@ class Runtime(Runner):
     async def aclose(self) -> None:
         """Close connections and the journal; give the collector's thresholds back; forget the keys."""
         await self.outside.aclose()
+        if self.spending is not None:
+            self.spending.close()
         await self.journal.aclose()
         self.collector.close()
         if self._ring is not None:
@@ -163,11 +173,21 @@ class Adapters:
         """[[mcp]] of the configuration; read when one of their tools is first named"""
         self._mcp: Any = None
         self._models: dict[tuple[str, str, str | None], Model] = {}
+        self.clock: Clock = SystemClock()
+        self.setup: Setup | None = None
+        self._policies: Any = None
 
     def model(self, given: Any) -> Model:
         """The model that `provider:name`, a handle or a test double stands for."""
         if isinstance(given, str):
             given = ModelHandle(given)
+        if self.setup is not None or getattr(given, "name", "") == AUTO or hasattr(given, "candidates"):
+            under: Model | None = self.policies.model(given)
+            if under is not None:
+                return under
+        return self._plain_model(given)
+
+    def _plain_model(self, given: Any) -> Model:
         if not isinstance(given, ModelHandle):
             if hasattr(given, "request") and hasattr(given, "name"):
                 return given  # type: ignore[no-any-return]  # a Model of remit.testing or of the user's own
@@ -176,6 +196,15 @@ class Adapters:
         if key not in self._models:
             self._models[key] = self._make_model(given)
         return self._models[key]
+
+    @property
+    def policies(self) -> Any:
+        """Models that stand for several."""
+        if self._policies is None:
+            from remit.models.setup import Policies
+
+            self._policies = Policies(self.setup, self._plain_model, self.clock, self._ring)
+        return self._policies
 
     def _make_model(self, handle: ModelHandle) -> Model:
         provider, _, name = handle.name.partition(":")
@@ -371,6 +400,8 @@ class Adapters:
         """Close what was opened."""
         if self._mcp is not None:
             await self._mcp.aclose()
+        if self._policies is not None:
+            self._policies.close()
         if self._egress is not None:
             await self._egress.aclose()
         for sandbox in self._code_sandboxes.values():
@@ -429,13 +460,25 @@ def default_runtime() -> Runtime:
         from remit.config import config_folder, load, state_folder
 
         settings = load(str(config_folder()))  # the user's own file; no project's
-        _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}", encryption=settings.encryption,
+        setup = setup_of(settings)
+        _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}", encryption=settings.encryption, setup=setup,
                                 witness=settings["journal.witness"]))  # fmt: skip
         _DEFAULT[0].outside.mcp_servers = settings["mcp"]
     return _DEFAULT[0]
 
 
 _DEFAULT: list[Runtime] = []
+
+
+def setup_of(settings: Any) -> Setup | None:
+    """What the settings say of models; None = nothing, and nothing is loaded."""
+    sections = settings.model_sections
+    if not sections:
+        return None
+    from remit.config import resolve_secret
+    from remit.models.setup import Setup
+
+    return Setup(sections, lambda reference: resolve_secret(reference, os.environ))
 
 
 def _make_code_sandbox(tier: str) -> Any:

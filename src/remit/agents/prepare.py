@@ -49,7 +49,9 @@ class Prepared:
         self.open_tools = agent.tools is None
         """whether built-in tools that are not shown may be called too (the gate still asks for their grants)"""
         own = [f"tool:{t.name}" for t in tools.values() if not t.builtin]
-        self.remit = remit.with_implied([f"model:{model.name}", *own])
+        names: tuple[str, ...] = getattr(model, "names", ())  # a policy's models; naming it names them
+        also = [f"model:{name}" for name in names] + ([f"model:cache:{model.name}"] if names else [])
+        self.remit = remit.with_implied([f"model:{model.name}", *also, *own])
         self.cleared: set[Any] | None = set() if self.remit.timeless else None
         """what the gate has ruled of `remit` for good"""
         output = NO_OUTPUT if agent.output in (None, str) else Output(agent.output)

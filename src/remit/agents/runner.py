@@ -231,7 +231,9 @@ class Runner(Control):
         self.gate.screening.admit()
         run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         spec = {"messages": request.messages, "tools": [t.name for t in request.tools], "base_url": handle_url(handle)}
-        remit = self.ceiling.meet(Remit().with_implied([f"model:{model.name}"]))
+        names: tuple[str, ...] = getattr(model, "names", ())  # a policy's models
+        also = [f"model:{name}" for name in names] + ([f"model:cache:{model.name}"] if names else [])
+        remit = self.ceiling.meet(Remit().with_implied([f"model:{model.name}", *also]))
         started = RunStarted(
             "", request.messages[-1].text[:200] if request.messages else "", model.name, spec, remit.data()
         )

@@ -223,6 +223,53 @@ class Screened(Struct, frozen=True, tag="screened", tag_field="type", omit_defau
     count: int = 1
 
 
+class Candidate(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One model that a choice looked at; `out` says why it could not be taken, "" = it could."""
+
+    model: str
+    tier: str = ""
+    success: float = 0.0
+    """estimated probability that its answer is accepted"""
+    score: float = 0.0
+    """the strategy's score; the highest is taken"""
+    nano: int | None = None
+    """estimated cost of the call, None = unknown"""
+    out: str = ""
+
+
+class Routed(Struct, frozen=True, tag="routed", tag_field="type", omit_defaults=True):
+    """A model was chosen for one call: from which, by what, and why."""
+
+    key: str
+    strategy: str
+    model: str
+    difficulty: float = 0.0
+    reason: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    explored: bool = False
+    """taken to learn, not because it was the best"""
+    plan: tuple[str, ...] = ()
+    """the models in the order in which they are asked; `model` is the first"""
+    check: str = ""
+    """what judges an answer before it is taken; "" = nothing"""
+    ablest_nano: int | None = None
+    """estimated cost of the ablest model that could be taken: what savings are told against"""
+
+
+class ModelNote(Struct, frozen=True, tag="model_note", tag_field="type", omit_defaults=True):
+    """What happened around model calls: nothing that replay depends on.
+
+    kind: fallback | escalated | hedged | breaker | cached | judged | waited | usage | budget
+    """
+
+    key: str
+    kind: str
+    name: str = ""
+    """the model, provider, limit or budget"""
+    reason: str = ""
+    data: dict[str, Any] = {}
+
+
 class CancelRequested(Struct, frozen=True, tag="cancel_requested", tag_field="type", omit_defaults=True):
     """Somebody asked the run to stop."""
 
@@ -259,6 +306,8 @@ Event = (
     | Forked
     | Reflected
     | Screened
+    | Routed
+    | ModelNote
     | CancelRequested
     | RunDone
 )

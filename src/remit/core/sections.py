@@ -12,6 +12,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from remit.core.model_sections import (
+    CacheSection,
+    CostSection,
+    CredentialPoolSection,
+    ResilienceSection,
+    RouterSection,
+)
 from remit.core.screening import Mode, Rule
 
 
@@ -114,10 +121,15 @@ class BudgetSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 class LimitTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A rate in full."""
 
-    calls: Annotated[int, Meta(ge=1)]
+    calls: Annotated[int, Meta(description="0 = any number", ge=0)] = 0
     period_s: Annotated[float, Meta(gt=0)] = 60.0
     burst: Annotated[int, Meta(description="calls at once; 0 = a tenth of calls", ge=0)] = 0
     concurrent: Annotated[int, Meta(description="calls under way; 0 = any number", ge=0)] = 0
+    tokens: Annotated[int, Meta(description="input and output tokens in tokens_period_s; 0 = any", ge=0)] = 0
+    tokens_period_s: Annotated[float, Meta(gt=0)] = 60.0
+    cents: Annotated[float, Meta(description="US cents in cents_period_s; 0 = any", ge=0)] = 0.0
+    cents_period_s: Annotated[float, Meta(gt=0)] = 3600.0
+    queue: Annotated[int, Meta(description="calls that may wait", ge=0, le=1_000_000)] = 100
 
 
 class JournalSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -239,7 +251,11 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     roles: Annotated[dict[str, RoleSection], Meta(description="custom roles of people, by name")] = {}
     budget: BudgetSection = BudgetSection()
     limits: Annotated[
-        dict[str, str | LimitTable], Meta(description='"tool:NAME" or "model:NAME" -> "CALLS/PERIOD" such as "10/60s"')
+        dict[str, str | LimitTable],
+        Meta(
+            description='"tool:NAME", "model:NAME", "provider:NAME", "agent:NAME" or "tenant:NAME" -> "CALLS/PERIOD" '
+            'such as "10/60s", or a preset: high, mid, low'
+        ),
     ] = {}
     journal: JournalSection = JournalSection()
     encryption: EncryptionSection = EncryptionSection()
@@ -247,3 +263,8 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     guardrails: GuardrailsSection = GuardrailsSection()
     second_factor: SecondFactorSection = SecondFactorSection()
     mcp: Annotated[tuple[McpSection, ...], Meta(description="MCP servers", max_length=64)] = ()
+    router: RouterSection = RouterSection()
+    resilience: ResilienceSection = ResilienceSection()
+    credential_pool: CredentialPoolSection = CredentialPoolSection()
+    cache: CacheSection = CacheSection()
+    cost: CostSection = CostSection()

@@ -80,7 +80,9 @@ class Gate:
         """Perform one attempt of a model call."""
         if model.url:
             scope.screen = self.screening.for_model(model.url, scope.screen, scope.emit)
-        if (scope.ledger.limited or not scope.authority.plain) and request.settings.max_tokens is None:
+        if (
+            scope.ledger.limited or self._rates.limited or not scope.authority.plain
+        ) and request.settings.max_tokens is None:
             # A ceiling can only be kept when the reply has one.
             settings = msgspec.structs.replace(request.settings, max_tokens=budget.DEFAULT_MAX_OUTPUT)
             request = msgspec.structs.replace(request, settings=settings)
@@ -98,15 +100,14 @@ class Gate:
             agreed = recorded
         held: Reservation | None = None
         outcome: Outcome | None = None
-        rated = False
+        rated: Any = None
         try:
             asked = self._granted(action, scope)  # ------------------------------------- 2 grant
             ask = self._judge(asked, action, scope, agreed)  # --------------------------- 3 flow
             if scope.screen is not None and action.tool is not None:
                 ask = await self._screened(ask, action, scope)
             if self._rates.limited:  # --------------------------------------------------- 4 rate
-                must(await self._rates.acquire(action.rate_name, scope.priority))
-                rated = True
+                rated = await self._rates.acquire(action, scope, self._pricing, self._clock.now_ms())
             held = self._reserve(action, scope)  # -------------------------------------- 5 budget
             if ask is not None:  # ------------------------------------------------------ 6 approval
                 waiting = await approval.settle(ask, action, scope, answer, self)
@@ -120,8 +121,8 @@ class Gate:
             return self._refuse(no.deny, action.key, action.name, scope, action)
         finally:
             self._settle(action, scope, outcome, held)
-            if rated:
-                self._rates.release(action.rate_name)
+            if rated is not None:
+                self._rates.release(rated, action, scope, outcome)
 
     async def _replayed(self, action: Action, scope: Scope) -> Outcome | bool:
         """What the journal says became of the effect; else whether a person has already agreed to it."""

@@ -1,42 +1,59 @@
-"""Block 4, rate: requests and concurrency per model and tool; guard/rate_bucket.py keeps each limit."""
+"""Block 4, rate: calls, tokens, money and places per model, provider, agent, tenant and tool (guard/admission.py),
+and budgets of a day, a month, an agent, a team or a tenant (guard/spending.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from remit.core.budget import Limit
-from remit.core.effects import Deny
-from remit.core.grants import name_match
-from remit.guard.rate_bucket import Bucket
+from remit.core.effects import Deny, Done, Failed, Outcome, Refusal
+from remit.guard.admission import Admission, Full
 
 if TYPE_CHECKING:
+    from remit.gate.resolve import Action
+    from remit.gate.scope import Scope
+    from remit.guard.ledger import Pricing
+    from remit.guard.spending import Spending
     from remit.ports.clock import Clock
 
 
 class Rates:
-    """All limits of one runtime. Keys are `model:NAME` or `tool:NAME` patterns; the first match counts."""
+    """All limits and long-lived budgets of one runtime; nothing is asked while `limited` is False."""
 
-    def __init__(self, limits: Mapping[str, Limit], clock: Clock) -> None:
-        self._limits = dict(limits)
-        self.limited = bool(limits)
-        """whether there is anything to wait for"""
-        self._clock = clock
-        self._buckets: dict[str, Bucket | None] = {}
+    def __init__(self, limits: Mapping[str, Limit], clock: Clock, spending: Spending | None = None) -> None:
+        self.admission = Admission(limits, clock)
+        self.spending = spending
+        self.limited = bool(limits) or spending is not None
 
-    async def acquire(self, name: str, priority: str) -> Deny | None:
-        """Wait for a place (or refuse when the queue is full); every success needs one `release`."""
-        bucket = self._bucket(name)
-        return None if bucket is None else await bucket.acquire(priority)
+    async def acquire(self, action: Action, scope: Scope, pricing: Pricing, now_ms: int) -> Any:
+        """Wait for a place and reserve the worst case; raises Refusal. What it returns is for `release`."""
+        from remit.guard import call_amounts
 
-    def release(self, name: str) -> None:
-        """The call is over."""
-        bucket = self._bucket(name)
-        if bucket is not None:
-            bucket.release()
+        keys = call_amounts.keys_of(action, scope.agent, self.spending.tenant if self.spending else "")
+        worst = call_amounts.worst_of(action, pricing, now_ms)
+        ticket = await self.admission.acquire(keys, worst.amounts, scope.priority)
+        if isinstance(ticket, Full):
+            why = f"{ticket.queue} calls already wait for this limit: {ticket.key}"
+            raise Refusal(Deny("queue_full", "rate", why))
+        if ticket.was_queued:
+            scope.emit(call_amounts.waited(action.key, ticket))
+        hold = None
+        if self.spending is not None and action.request is not None:
+            hold = self.spending.reserve(action.name, keys, worst.nano)
+            if isinstance(hold, Deny):
+                self.admission.release(ticket, call_amounts.NOTHING)
+                raise Refusal(hold)
+        return ticket, hold
 
-    def _bucket(self, name: str) -> Bucket | None:
-        if name not in self._buckets:
-            limit = next((v for k, v in self._limits.items() if name_match(k, name)), None)
-            self._buckets[name] = None if limit is None else Bucket(limit, self._clock)
-        return self._buckets[name]
+    def release(self, held: Any, action: Action, scope: Scope, outcome: Outcome | None) -> None:
+        """The call is over: what it used replaces what was reserved; a wait that a provider asked for is kept."""
+        from remit.guard import call_amounts
+
+        ticket, hold = held
+        self.admission.release(ticket, call_amounts.used_by(action, outcome.value if type(outcome) is Done else None))
+        if hold is not None and self.spending is not None:
+            self.spending.settle(hold, action.key, action.nano, scope.emit)
+        asked = getattr(outcome.error, "retry_after_s", None) if type(outcome) is Failed else None
+        if asked:
+            self.admission.pause((action.rate_name,), asked)

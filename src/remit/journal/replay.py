@@ -37,9 +37,11 @@ from remit.core.events import (
     Event,
     Forked,
     MessageReceived,
+    ModelNote,
     Noted,
     Patched,
     Reflected,
+    Routed,
     RunDone,
     RunResumed,
     RunStarted,
@@ -94,8 +96,9 @@ class Recorded:
     """The records of one run, and what is known of the run as a whole.
 
     Attributes: started (the RunStarted event), cancel (CancelRequested or None), done (RunDone or None),
-    reflections (Reflected, in order), patches (name -> whether its new path is taken), messages (signals that came
-    before anybody waited for them, in order), forked (Forked or None), epoch, seq and time of the last entry.
+    reflections (Reflected, in order), routed (key -> Routed), patches (name -> whether its new path is taken),
+    messages (signals that came before anybody waited for them, in order), forked (Forked or None), epoch, seq and
+    time of the last entry.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -109,6 +112,7 @@ class Recorded:
         self.taken: set[int] = set()
         """numbers of messages that this activation has taken"""
         self.forked: Forked | None = None
+        self.routed: dict[str, Routed] = {}
         self.epoch = 0
         self.seq = 0
         self.at_ms = 0
@@ -164,7 +168,9 @@ class Recorded:
                 self.done = event
             case Reflected():
                 self.reflections.append(event)
-            case RunResumed() | Screened():
+            case Routed():
+                self.routed[event.key] = event
+            case RunResumed() | Screened() | ModelNote():
                 pass
             case Patched():
                 self.patches.setdefault(event.name, event.active)

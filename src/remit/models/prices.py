@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from remit.core.usage import Usage
 
-FREE: Final = frozenset(("builtin", "gguf", "ollama", "vllm", "llamacpp", "lmstudio", "sglang"))
+FREE: Final = frozenset(("builtin", "gguf", "ollama", "vllm", "llamacpp", "lmstudio", "sglang", "cache"))
 # remit's provider names -> names of the table, where they differ
 _ALIASES: Final = {
     "openai-chat": "openai",

@@ -2,7 +2,8 @@
 
 Phases: think (a model call), act (a tool call that was decided on), observe (what came back), reflect
 (the loop's view of its own progress), run (start, resume, cancel, end). One step per event, in order.
-Decisions: allowed | asked | approved | denied | edited | failed | in_doubt | resolved | "".
+Decisions: allowed | asked | approved | denied | edited | failed | in_doubt | resolved | routed | "", and the kinds
+of `ModelNote`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from remit.core.events import (
     Event,
     Forked,
     MessageReceived,
+    ModelNote,
     Noted,
     Patched,
     Reflected,
+    Routed,
     RunDone,
     RunResumed,
     RunStarted,
@@ -178,8 +181,20 @@ def _waiting_step(event: Event, seq: int, at: int, name: str) -> Step:
             return Step(seq, at, "act", event.key, "sleep", "asked", f"until {event.due_ms} ms", item=event.item)
         case Noted():
             return Step(seq, at, "observe", event.key, text=_json(event.value))
+        case Routed() | ModelNote():
+            return _model_step(event, seq, at)
         case _:
             return _run_step(event, seq, at)
+
+
+def _model_step(event: Routed | ModelNote, seq: int, at: int) -> Step:
+    if isinstance(event, ModelNote):
+        return Step(seq, at, "think", event.key, event.name, event.kind, event.reason)
+    seen = [
+        f"{c.model}: {c.out}" if c.out else f"{c.model} p={c.success:.2f} score={c.score:.3f}" for c in event.candidates
+    ]
+    reason = f"{event.strategy}: {event.reason}" if event.reason else event.strategy
+    return Step(seq, at, "think", event.key, event.model, "routed", reason, text="; ".join(seen))
 
 
 def _run_step(event: Event, seq: int, at: int) -> Step:
