@@ -11,8 +11,6 @@ from remit.core.effects import Deny, Done, Failed, Outcome, Refusal
 from remit.guard.admission import Admission, Full
 
 if TYPE_CHECKING:
-    from remit.gate.resolve import Action
-    from remit.gate.scope import Scope
     from remit.guard.ledger import Pricing
     from remit.guard.spending import Spending
     from remit.ports.clock import Clock
@@ -26,8 +24,11 @@ class Rates:
         self.spending = spending
         self.limited = bool(limits) or spending is not None
 
-    async def acquire(self, action: Action, scope: Scope, pricing: Pricing, now_ms: int) -> Any:
-        """Wait for a place and reserve the worst case; raises Refusal. What it returns is for `release`."""
+    async def acquire(self, action: Any, scope: Any, pricing: Pricing, now_ms: int) -> Any:
+        """Wait for a place and reserve the worst case; raises Refusal. What it returns is for `release`.
+
+        `action` and `scope` are the gate's own, one floor above.
+        """
         from remit.guard import call_amounts
 
         keys = call_amounts.keys_of(action, scope.agent, self.spending.tenant if self.spending else "")
@@ -46,7 +47,7 @@ class Rates:
                 raise Refusal(hold)
         return ticket, hold
 
-    def release(self, held: Any, action: Action, scope: Scope, outcome: Outcome | None) -> None:
+    def release(self, held: Any, action: Any, scope: Any, outcome: Outcome | None) -> None:
         """The call is over: what it used replaces what was reserved; a wait that a provider asked for is kept."""
         from remit.guard import call_amounts
 

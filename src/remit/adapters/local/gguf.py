@@ -43,7 +43,7 @@ class GgufModel:
     Args:
         path: the file; a beginning `~` is the home folder.
 
-    Raises, at once: config_invalid without the file, extra_missing without the engine. Nothing is loaded before a request.
+    Raises, at once: config_invalid without the file, extra_missing without the engine; a request loads the file.
     """
 
     url = ""

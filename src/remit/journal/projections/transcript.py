@@ -181,8 +181,6 @@ def _waiting_step(event: Event, seq: int, at: int, name: str) -> Step:
             return Step(seq, at, "act", event.key, "sleep", "asked", f"until {event.due_ms} ms", item=event.item)
         case Noted():
             return Step(seq, at, "observe", event.key, text=_json(event.value))
-        case Routed() | ModelNote():
-            return _model_step(event, seq, at)
         case _:
             return _run_step(event, seq, at)
 
@@ -215,6 +213,8 @@ def _run_step(event: Event, seq: int, at: int) -> Step:
             return Step(seq, at, "run", decision="forked", reason=f"from {event.origin}@{event.seq}{edits}")
         case MessageReceived():
             return Step(seq, at, "run", name=event.name, decision="signal", reason=event.by, text=_json(event.value))
+        case Routed() | ModelNote():
+            return _model_step(event, seq, at)
         case Patched():
             return Step(seq, at, "run", name=event.name, decision="patched" if event.active else "unpatched")
         case _:
