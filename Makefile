@@ -12,10 +12,10 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench agentdojo lock clean
+.PHONY: help demo test lint types bench bench-routing agentdojo lock clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(VENV)/run.stamp  ## survey a source tree, DIR=. by default, and watch an attack being refused
 	@$(BIN)/remit demo "$(DIR)"
@@ -34,6 +34,9 @@ types: $(VENV)/dev.stamp  ## mypy --strict
 bench: $(VENV)/run.stamp  ## counts and ratios against a hand-written loop and the peers, in one run
 	@$(BIN)/python bench/install_peers.py || echo "some peers are missing; their rows say so" >&2
 	@$(BIN)/python bench/run.py $(ARGS)
+
+bench-routing: $(VENV)/run.stamp  ## routing by learnt cost against always-powerful, simulated: ARGS="--seed 7 --family step"
+	@$(BIN)/python bench/routing.py $(ARGS)
 
 agentdojo: $(VENV)/run.stamp  ## prompt injection against the flow rule: SUITE=banking LABELS=file GATE=on, one JSON line
 	@$(BIN)/python bench/agentdojo/install.py

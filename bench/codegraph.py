@@ -1,6 +1,7 @@
 """The code graph on labelled programs: precision, recall and exact cases of call edges; speed on real trees.
 
     python bench/codegraph.py [PYCG.JSONL] [--show]
+    python bench/codegraph.py --own javascript|rust [--show]     the labelled programs of tests/unit/code/graph/cases
     python bench/codegraph.py --speed DIR        CPU seconds of a copy of DIR: cold, unchanged, one file edited
 
 The file holds `{"case", "files": {path: text}, "expected": {caller: [callees]}}` a line.
@@ -19,6 +20,9 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.unit.code.graph.labelled import cases_of, found_in, graph_of
 
 from remit.code.graph.code_graph import CodeGraph
 from remit.code.graph.index import index_folder, index_texts
@@ -43,6 +47,23 @@ def score(path: Path, show: bool) -> None:
             print(f"{case['case']}: missing {sorted(want - got)}; extra {sorted(got - want)}; unread {graph.unread}")
     print(f"precision {right / found:.4f} ({right}/{found})  recall {right / wanted:.4f} ({right}/{wanted})  "
           f"exact {exact}/{cases}")  # fmt: skip
+
+
+def score_own(language: str, show: bool) -> None:
+    """Print precision, recall and exact cases of the labelled programs of a language."""
+    right = found = wanted = exact = 0
+    cases = cases_of(language)
+    for case in cases:
+        graph = graph_of(case)
+        got = found_in(graph)
+        right += len(case.edges & got)
+        found += len(got)
+        wanted += len(case.edges)
+        exact += case.edges == got
+        if show and case.edges != got:
+            print(f"{case.name}: missing {sorted(case.edges - got)}; extra {sorted(got - case.edges)}; {graph.unread}")
+    print(f"{language}: precision {right / found:.4f} ({right}/{found})  "
+          f"recall {right / wanted:.4f} ({right}/{wanted})  exact {exact}/{len(cases)}")  # fmt: skip
 
 
 def speed(folder: str) -> None:
@@ -82,10 +103,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", nargs="?", default=str(SHARED / "callgraph" / "pycg.jsonl"))
     parser.add_argument("--show", action="store_true", help="name the cases that differ")
+    parser.add_argument("--own", default="", help="javascript or rust")
     parser.add_argument("--speed", metavar="DIR", default="")
     args = parser.parse_args()
     if args.speed:
         speed(args.speed)
+        return
+    if args.own:
+        score_own(args.own, args.show)
         return
     score(Path(args.data), args.show)
 

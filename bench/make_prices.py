@@ -4,7 +4,7 @@
 
 What is kept: per provider the model patterns, the token prices and their tiers. Prices that ended
 before today and prices by service tier are left out, and so is everything that is not counted in
-text tokens.
+tokens.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ KEYS = {
     "output_mtok": "o",
     "output_reasoning_mtok": "r",
     "requests_kcount": "q",
+    "input_audio_mtok": "a",
+    "cache_audio_read_mtok": "b",
+    "output_audio_mtok": "p",
+    "output_image_mtok": "m",
 }
 
 
@@ -86,6 +90,12 @@ def conditional(entries: Any, today: datetime.date) -> list[Any]:
     return kept
 
 
+def free(model: Any) -> bool:
+    """Whether the source says that nothing is paid; an empty price alone does not say so."""
+    said = model.price_comments or ""
+    return bool(model.id.endswith(":free") or said.startswith(("Free of charge", "Included in the subscription")))
+
+
 def main() -> None:
     """Write the table."""
     today = datetime.datetime.now(datetime.UTC).date()
@@ -95,6 +105,8 @@ def main() -> None:
         for model in provider.models:
             given = model.prices
             found = conditional(given, today) if isinstance(given, list) else [[None, prices(given)]]
+            if len(found) == 1 and not found[0][1] and free(model):
+                found[0][1] = {"i": 0}
             models.append([clause(model.match), found[0][1] if len(found) == 1 else found])
         table[provider.id] = {"fallback": provider.fallback_model_providers or [], "models": models}
     version = importlib.metadata.version("genai-prices")

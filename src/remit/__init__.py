@@ -24,7 +24,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from remit.agents.agent import Agent as Agent
+    from remit.agents.flow import Flow as Flow
     from remit.agents.run import Run as Run
+    from remit.agents.workflow import Workflow as Workflow
+    from remit.agents.workflow import workflow as workflow
     from remit.core.budget import Budget as Budget
     from remit.core.budget import Limit as Limit
     from remit.core.grants import Grant as Grant
@@ -69,6 +72,7 @@ _PUBLIC = {
     "Denied": "errors",
     "Exhausted": "errors",
     "File": "core.messages",
+    "Flow": "agents.flow",
     "Grant": "core.grants",
     "Image": "core.messages",
     "InternalError": "errors",
@@ -92,13 +96,15 @@ _PUBLIC = {
     "ToolSpec": "core.model",
     "Unavailable": "errors",
     "Usage": "core.usage",
+    "Workflow": "agents.workflow",
     "model": "models.handle",
     "tool": "core.tools",
+    "workflow": "agents.workflow",
 }
 __all__ = [*_PUBLIC]  # `from remit import *` asks for each name, which loads it
 
 
-_ROOMS = ("code", "testing")  # public rooms, as remit.code.diff
+_ROOMS = ("code", "teams", "testing")  # public rooms, as remit.code.diff
 
 
 def __getattr__(name: str) -> Any:

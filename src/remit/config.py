@@ -26,11 +26,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from remit.core.budget import Budget, Limit
+from remit.core.budget import PRESETS, Budget, Limit, lower_limit
 from remit.core.capabilities import authority_keys
 from remit.core.flags import explicit
 from remit.core.folders import config_path, state_path
 from remit.core.grants import parse_denial, parse_grant
+from remit.core.model_sections import MODEL_SECTIONS
 from remit.core.remit import UNSET, Remit
 from remit.core.sections import (
     BudgetSection,
@@ -62,7 +63,7 @@ WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.pat
                    "encryption.subject",
                    "leak_guard.mode", "leak_guard.random", "leak_guard.sensitivity",
                    "remit.enable", "policy.site", "policy.cedar", "roles",
-                   *GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts")  # fmt: skip
+                   "mcp", *MODEL_SECTIONS, *GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts")  # fmt: skip
 """keys that an untrusted project file may not set"""
 KEY_VARIABLES: Final = ("REMIT_DATA_KEY", "ENCRYPTION_KEY")
 """variables that hold the key-encryption key, the first before the second"""
@@ -125,6 +126,11 @@ class Settings(Struct, frozen=True):
     def encryption(self) -> EncryptionSection:
         """How data is kept at rest."""
         return EncryptionSection(**{f: self[f"encryption.{f}"] for f in EncryptionSection.__struct_fields__})
+
+    @property
+    def model_sections(self) -> dict[str, Any]:
+        """What is set up around models, by section; {} = nothing."""
+        return {name: self[name] for name, default in MODEL_SECTIONS.items() if self[name] != default}
 
     @property
     def leak_guard(self) -> LeakGuardSection:
@@ -227,6 +233,7 @@ def flatten(file: ConfigFile, place: str) -> dict[str, Any]:
             except RemitError as e:
                 raise Invalid("config_invalid", f"{place}: {key}[{index}]: {e.message}", hint=e.hint) from None
     found |= authority_keys(file, found, place)
+    found |= {n: getattr(file, n) for n, default in MODEL_SECTIONS.items() if getattr(file, n) != default}
     if file.limits:
         found["limits"] = {pattern: _limit(pattern, rule, place) for pattern, rule in file.limits.items()}
     if "model.api_key" in found:
@@ -394,20 +401,13 @@ def _narrow(values: dict[str, Setting], level: Level) -> None:
             continue
         if key == "limits":
             held: dict[str, Limit] = values[key].value
-            smaller = held | {p: _lower(held[p], rule) if p in held else rule for p, rule in asked.items()}
+            smaller = held | {p: lower_limit(held[p], rule) if p in held else rule for p, rule in asked.items()}
         elif key == "run.tools":
             smaller = asked if present is None else tuple(name for name in present if name in asked)
         elif present is not None:
             smaller = min(present, asked)
         if smaller != present:
             values[key] = Setting(smaller, level.origin)
-
-
-def _lower(a: Limit, b: Limit) -> Limit:
-    slow = a if a.calls / a.period_s <= b.calls / b.period_s else b
-    burst = min((n for n in (a.burst, b.burst) if n), default=0)
-    return Limit(calls=slow.calls, period_s=slow.period_s, burst=burst,
-                 concurrent=min((n for n in (a.concurrent, b.concurrent) if n), default=0))  # fmt: skip
 
 
 def _strongest(key: str, default: Any, levels: list[Level]) -> Setting:
@@ -424,8 +424,9 @@ def _defaults() -> Iterator[tuple[str, Any]]:
             yield name, {"model.max_turns": DEFAULT_MAX_TURNS, "run.instructions": ""}.get(name)
     yield from (("remit.allow", ()), ("remit.deny", ()), ("remit.enable", ()), ("limits", {}), ("roles", {}))
     yield from (("policy", PolicySection()), ("policy.narrowed", None), ("policy.site", ""), ("policy.cedar", ""))
-    yield from (("journal.path", str(state_folder() / "journal.db")), ("journal.witness", ""))
+    yield from (("journal.path", str(state_folder() / "journal.db")), ("journal.witness", ""), ("mcp", ()))
     yield from (("encryption.mode", "off"), ("encryption.key", ""), ("encryption.subject", ""))
+    yield from MODEL_SECTIONS.items()
     yield "encryption.algorithm", "aes-256-gcm"
     yield from ((key, None) for key in (*GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts"))
     yield from (("leak_guard.mode", "redact"), ("leak_guard.random", True), ("leak_guard.sensitivity", 0.7))
@@ -449,10 +450,15 @@ def _environment(env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _limit(pattern: str, rule: str | LimitTable, place: str) -> Limit:
-    if not pattern.startswith(("tool:", "model:")):
+    if not pattern.startswith(("tool:", "model:", "provider:", "agent:", "tenant:")):
         raise Invalid("config_invalid", f'{place}: limits."{pattern}": write "tool:NAME" or "model:NAME"')
     if isinstance(rule, LimitTable):
-        return Limit(calls=rule.calls, period_s=rule.period_s, burst=rule.burst, concurrent=rule.concurrent)
+        try:
+            return Limit(**msgspec.structs.asdict(rule))
+        except RemitError as e:
+            raise Invalid("config_invalid", f'{place}: limits."{pattern}": {e.message}') from None
+    if rule in PRESETS:
+        return PRESETS[rule]
     found = _RATE.fullmatch(rule.replace(" ", ""))
     period_s = float(found["number"] or 1) * _UNITS[found["unit"]] if found else 0.0
     if found is None or period_s <= 0:

@@ -22,6 +22,7 @@ from typing import Any, Final
 CODES: Final[dict[str, tuple[str, str]]] = {
     # Invalid
     "answer_not_found": ("Invalid", "Name an answer that was put to the vote, or the agent that gave it."),
+    "answer_invalid": ("Invalid", "Answer as the question asks: `remit inbox --json` shows its form."),
     "arguments_invalid": ("Invalid", "Send arguments that fit the tool's schema."),
     "audit_key": ("Invalid", "Put the right key back with mode 0600, or move it away: a new one is made."),
     "config_invalid": ("Invalid", "Correct the named key; `remit config show --origin` prints every value."),
@@ -29,6 +30,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "grant_invalid": ("Invalid", "Write a grant as verb:pattern, for example fs.read:src/**"),
     "graph_invalid": ("Invalid", "Correct the graph at the named place; `details` lists every problem."),
     "labels_invalid": ("Invalid", "Correct the label file; docs/reference/label-files.md lists every key."),
+    "mcp_unknown": ("Invalid", "List the servers of [[mcp]] with: remit mcp list"),
     "message_invalid": ("Invalid", "Build messages from remit's parts: Text, ToolCall, ToolResult, ..."),
     "policy_invalid": ("Invalid", "Correct the policy file; until then nothing is allowed."),
     "model_unknown": ("Invalid", "Name a model as provider:model, for example openai:gpt-4o-mini"),
@@ -63,6 +65,8 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "flow_denied": ("Denied", "Untrusted data may not reach this sink."),
     "not_granted": ("Denied", "Grant it with --allow GRANT or Remit.allow(GRANT)."),
     "grant_bound": ("Denied", "A grant's bound stands against this; wait, ask for less, or get a wider grant."),
+    "mcp_changed": ("Denied", "Read what the server offers now, then approve exactly that: remit mcp approve NAME"),
+    "mcp_unapproved": ("Denied", "Read what the server offers, then approve exactly that: remit mcp approve NAME"),
     "mode_denied": ("Denied", "The policy's mode or autonomy level forbids this kind of effect."),
     "path_denied": ("Denied", "Use a path beneath the workspace, without .. and without links."),
     "second_factor": ("Denied", "Give the present code of your authenticator with --code."),
@@ -87,10 +91,12 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "queue_full": ("Exhausted", "Too many calls wait for this limit; try later."),
     "tool_timeout": ("Exhausted", "The tool passed its deadline; ask for less or raise timeout_s."),
     "voting_timeout": ("Exhausted", "Open a new vote, with a longer timeout_s."),
+    "wait_expired": ("Exhausted", "Give the question more time, or a default that counts when nobody answers."),
     "turns_exceeded": ("Exhausted", "Raise max_turns, or split the task."),
     "stuck": ("Exhausted", "The same call was repeated without a new result; change the instructions."),
     # Unavailable
     "disk_failed": ("Unavailable", "Free disk space or repair the state folder, then resume the run."),
+    "mcp_failed": ("Unavailable", "Try the server: remit mcp test NAME"),
     "network_failed": ("Unavailable", "Check the address and that the server runs."),
     "vault_locked": ("Unavailable", "Give the key of the key ring, as when the vault was made."),
     "extra_missing": ("Unavailable", "Install the extra that the message names."),
@@ -98,6 +104,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "sandbox_failed": ("Unavailable", "Run `remit doctor`: it tries the sandbox and says what is missing."),
     "program_missing": ("Unavailable", "Install the program, or use another tool."),
     "team_failed": ("Unavailable", "The team's own code, or a member, failed; see the message."),
+    "workflow_failed": ("Unavailable", "The workflow's own code failed; see the message."),
     "tool_failed": ("Unavailable", "The tool's own code failed; see the message."),
     # ModelError
     "model_auth": ("ModelError", "The provider refused the key; check the key's environment variable."),

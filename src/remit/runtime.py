@@ -16,20 +16,20 @@ from remit.agents.runner import Runner
 from remit.core.budget import Limit
 from remit.core.folders import VAULT_FILE, state_path
 from remit.core.remit import TOP, Remit
-from remit.core.sections import EncryptionSection, LeakGuardSection
+from remit.core.sections import EncryptionSection, LeakGuardSection, McpSection
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
 from remit.core.usage import Usage
 from remit.errors import Invalid, RemitError
 from remit.gate.door import Gate
-from remit.gate.rate import Rates
 from remit.guard.estop import EmergencyStop
 from remit.guard.handles import Handles, Lease
 from remit.guard.ledger import Pricing
 from remit.guard.policy_meter import Meter, Revocations
+from remit.guard.rates import Rates
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
-from remit.models.handle import ModelHandle
+from remit.models.handle import AUTO, ModelHandle
 from remit.models.prices import price_nano, worst_case_nano
 from remit.ports.runtime import reset_current, set_current
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from remit.guard.policy import Rulebook
     from remit.guard.vault import Vault
     from remit.journal.encrypted import AtRest
+    from remit.models.setup import Setup
     from remit.ports.approver import Approver
     from remit.ports.clock import Clock
     from remit.ports.http import HttpReply, HttpRequest
@@ -63,6 +64,7 @@ class Runtime(Runner):
         witness: a file that gets a signed checkpoint every 100 records or second; "" for none.
         encryption: how the journal file is kept, and where the key-encryption key comes from; plain by default.
         screening: guardrails, and what remote models are not shown; personal data is kept from them in any case.
+        setup: routing, fallbacks, keys, caches and caps of models (models/setup.py); none by default.
         tune_gc: collect garbage less often while the runtime is open (the process's own thresholds come back on close).
     """
 
@@ -80,6 +82,7 @@ class Runtime(Runner):
         encryption: EncryptionSection = PLAIN,
         tune_gc: bool = True,
         screening: Screening | None = None,
+        setup: Setup | None = None,
     ) -> None:
         super().__init__()
         self.clock = clock or SystemClock()
@@ -93,10 +96,16 @@ class Runtime(Runner):
         self.revocations = Revocations()
         self.root_meter = Meter(self.ceiling, revocations=self.revocations)
         self.outside: Adapters = Adapters(lambda: self.ring, self.clock.now_ms)
+        self.outside.clock, self.outside.setup = self.clock, setup
+        self.spending = spending = None if setup is None else setup.spending(self.clock, state_path())
         self.gate = Gate(
-            clock=self.clock, rates=Rates(limits or {}, self.clock), pricing=Pricing(_cost, _worst), approver=approver
+            clock=self.clock,
+            rates=Rates(limits or {}, self.clock, spending),
+            pricing=Pricing(_cost, _worst),
+            approver=approver,
         )
         self.gate.mask = self.outside.mask_text
+        self.gate.transact = getattr(self.journal, "transact", None)
         if screening is not None:
             self.gate.screening = screening
         if self.gate.screening.stop is None:
@@ -127,6 +136,8 @@ class Runtime(Runner):
     async def aclose(self) -> None:
         """Close connections and the journal; give the collector's thresholds back; forget the keys."""
         await self.outside.aclose()
+        if self.spending is not None:
+            self.spending.close()
         await self.journal.aclose()
         self.collector.close()
         if self._ring is not None:
@@ -158,12 +169,25 @@ class Adapters:
         self._workspaces: dict[str, Any] = {}
         self._code_sandboxes: dict[str, Any] = {}
         self._plugins: Any = None
+        self.mcp_servers: tuple[McpSection, ...] = ()
+        """[[mcp]] of the configuration; read when one of their tools is first named"""
+        self._mcp: Any = None
         self._models: dict[tuple[str, str, str | None], Model] = {}
+        self.clock: Clock = SystemClock()
+        self.setup: Setup | None = None
+        self._policies: Any = None
 
     def model(self, given: Any) -> Model:
         """The model that `provider:name`, a handle or a test double stands for."""
         if isinstance(given, str):
             given = ModelHandle(given)
+        if self.setup is not None or getattr(given, "name", "") == AUTO or hasattr(given, "candidates"):
+            under: Model | None = self.policies.model(given)
+            if under is not None:
+                return under
+        return self._plain_model(given)
+
+    def _plain_model(self, given: Any) -> Model:
         if not isinstance(given, ModelHandle):
             if hasattr(given, "request") and hasattr(given, "name"):
                 return given  # type: ignore[no-any-return]  # a Model of remit.testing or of the user's own
@@ -173,15 +197,41 @@ class Adapters:
             self._models[key] = self._make_model(given)
         return self._models[key]
 
+    @property
+    def policies(self) -> Any:
+        """Models that stand for several."""
+        if self._policies is None:
+            from remit.models.setup import Policies
+
+            self._policies = Policies(self.setup, self._plain_model, self.clock, self._ring)
+        return self._policies
+
     def _make_model(self, handle: ModelHandle) -> Model:
         provider, _, name = handle.name.partition(":")
         if provider == "builtin":
             from remit.adapters import builtin
 
             return builtin.load(name)
+        if provider == "gguf":
+            from remit.adapters.local.gguf import GgufModel
+
+            return GgufModel(name)
         from remit.adapters import providers
 
         return providers.make_model(handle.name, handle.base_url, handle.api_key, os.environ, self.own_address)
+
+    def provider_rows(self, env: Mapping[str, str], only: str = "") -> list[dict[str, Any]]:
+        """What `remit models list` says of every provider, or of one."""
+        from remit.adapters.providers import _catalog
+        from remit.models.prices import priced_models
+
+        return [row | {"priced": priced_models(row["name"])} for row in _catalog.rows(env, only)]
+
+    async def local_servers(self) -> list[dict[str, Any]]:
+        """Model servers that run on this machine."""
+        from remit.adapters.providers._discovery import discover
+
+        return await discover(os.environ, self.own_address)
 
     def named_model(self, name: str, base_url: str) -> Any:
         """What a journal kept of a model."""
@@ -234,6 +284,9 @@ class Adapters:
 
     def tool(self, name: str) -> Tool:
         """A built-in tool, an installed plugin's, or a made one; raises tool_unknown."""
+        if name.startswith("mcp__"):
+            remote: Tool = self.mcp.tool(name)
+            return remote
         if name.startswith("made_"):
             made: Tool = self.made_tools.tool(name)
             return made
@@ -252,10 +305,10 @@ class Adapters:
             return None
 
     def tool_names(self) -> tuple[str, ...]:
-        """All built-in tools."""
+        """All built-in tools, and the approved ones of MCP servers."""
         from remit.adapters import tools
 
-        return tools.names()
+        return (*tools.names(), *self.mcp.tool_names()) if self.mcp_servers else tools.names()
 
     def handles(self, remit: Remit, lease: Lease, now_ms: Callable[[], int], folder: str) -> Handles:
         """The handles of one call."""
@@ -297,6 +350,23 @@ class Adapters:
             self._plugins = Plugins(str(state_folder() / "plugins"), lambda: self.code_sandbox("T2"), component_build)
         return self._plugins
 
+    @property
+    def mcp(self) -> Any:
+        """MCP servers, and what the user approved of them."""
+        if self._mcp is None:
+            from remit.adapters.mcp.pins import Pins
+            from remit.adapters.mcp.reach import Outside
+            from remit.adapters.mcp.servers import Servers
+            from remit.config import state_folder
+            from remit.guard.handles import writable_folders
+            from remit.guard.server_egress import server_way_out
+
+            reach = Outside(
+                lambda: self.sandbox, lambda hosts: server_way_out(hosts, self, self._now_ms), writable_folders
+            )
+            self._mcp = Servers(self.mcp_servers, Pins(str(state_folder() / "mcp")), reach)
+        return self._mcp
+
     def build_interpreter(self) -> None:
         """Make tier T2's Python interpreter and keep it; takes half a minute. Raises program_missing."""
         from remit.adapters.sandboxes import component_build
@@ -328,6 +398,10 @@ class Adapters:
 
     async def aclose(self) -> None:
         """Close what was opened."""
+        if self._mcp is not None:
+            await self._mcp.aclose()
+        if self._policies is not None:
+            self._policies.close()
         if self._egress is not None:
             await self._egress.aclose()
         for sandbox in self._code_sandboxes.values():
@@ -386,12 +460,25 @@ def default_runtime() -> Runtime:
         from remit.config import config_folder, load, state_folder
 
         settings = load(str(config_folder()))  # the user's own file; no project's
-        _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}", encryption=settings.encryption,
+        setup = setup_of(settings)
+        _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}", encryption=settings.encryption, setup=setup,
                                 witness=settings["journal.witness"]))  # fmt: skip
+        _DEFAULT[0].outside.mcp_servers = settings["mcp"]
     return _DEFAULT[0]
 
 
 _DEFAULT: list[Runtime] = []
+
+
+def setup_of(settings: Any) -> Setup | None:
+    """What the settings say of models; None = nothing, and nothing is loaded."""
+    sections = settings.model_sections
+    if not sections:
+        return None
+    from remit.config import resolve_secret
+    from remit.models.setup import Setup
+
+    return Setup(sections, lambda reference: resolve_secret(reference, os.environ))
 
 
 def _make_code_sandbox(tier: str) -> Any:

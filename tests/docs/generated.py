@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from remit import errors
 
 ERRORS = ROOT / "docs/reference/errors.md"
 CLI = ROOT / "docs/reference/cli.md"
+TEAM_SCHEMA = ROOT / "docs/reference/team.schema.json"
 README = ROOT / "README.md"
 
 ERRORS_HEAD = """# Error codes
@@ -58,6 +60,13 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
+def team_schema() -> str:
+    """docs/reference/team.schema.json."""
+    from remit.teams.files.schema import file_schema
+
+    return json.dumps(file_schema(), indent=1) + "\n"
+
+
 def demo_output() -> str:
     """What `make demo` prints for this checkout, people's words and data together; its root is written as a dot."""
     return as_recorded(remit("demo", ".", together=True).stdout)
@@ -90,4 +99,4 @@ def readme_with(command: str, output: str) -> str:
 
 def pages() -> dict[Path, str]:
     """{path: text} of every page that is wholly generated."""
-    return {ERRORS: error_page(), CLI: cli_page()}
+    return {ERRORS: error_page(), CLI: cli_page(), TEAM_SCHEMA: team_schema()}

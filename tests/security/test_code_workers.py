@@ -11,18 +11,19 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wasmtime
 
-from remit.adapters.sandboxes import code_jobs, component_build, wasm, worker_pool
+from remit.adapters.sandboxes import code_jobs, component_build, wasm, worker_pool, worker_process
 from remit.adapters.sandboxes.monty import Monty
 from remit.adapters.sandboxes.sealed_files import KEY_NAME, MAC_BYTES, SealedFiles
 from remit.adapters.sandboxes.wasm import Wasm
-from remit.adapters.sandboxes.worker_pool import Lent, Spec, Worker, WorkerPool
+from remit.adapters.sandboxes.worker_pool import Lent, WorkerPool
+from remit.adapters.sandboxes.worker_process import Spec, Worker
 from remit.errors import Denied, Invalid, RemitError, Unavailable
 from remit.ports.code_sandbox import CodeJob, CodeResult, ComponentJob
 
@@ -114,18 +115,46 @@ def test_without_the_filter_it_could(
 ) -> None:
     """Unplugged: with a filter that allows everything the same engine opens and deletes files."""
     allow_all = b"\x06\x00\x00\x00\x00\x00\xff\x7f"
-    monkeypatch.setattr(worker_pool, "build_worker_filter", lambda _: allow_all)
+    monkeypatch.setattr(worker_process, "build_worker_filter", lambda _: allow_all)
     assert acts(pool, bare, "open", "unlink").value == {"open": "done", "unlink": "done"}
     assert not (tmp_path / "kept").exists()
 
 
 def test_the_wall_clock_kills_what_does_not_end(bare: Spec, pool: WorkerPool) -> None:
     """An engine that ignores its deadline is killed, with its process; the pool serves the next run."""
-    before = worker_pool.GRACE_S
+    acts(pool, bare)
+    (first,) = pool.pids()
     ended = acts(pool, bare, "hang", timeout_s=0.2)
-    assert (ended.killed, pool.pids()) == ("timeout", ())
-    assert before <= 0.25
+    assert (ended.killed, first in pool.pids()) == ("timeout", False)
+    assert not os.path.exists(f"/proc/{first}")
+    assert worker_pool.GRACE_S <= 0.25
     assert acts(pool, bare).value == {}
+
+
+def test_a_run_after_a_kill_finds_a_worker(bare: Spec, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed worker is replaced beside the runs, so the next run does not pay for a start; single-flight."""
+    starts: list[str] = []
+
+    def start(spec: Spec) -> Worker:
+        starts.append(threading.current_thread().name.split("_")[0])
+        return Worker(spec)
+
+    monkeypatch.setattr(worker_pool, "Worker", start)
+    acts(pool, bare)
+    for _ in range(3):
+        acts(pool, bare, "hang", timeout_s=0.2)
+        until(lambda: len(pool.pids()) == 2)
+    assert starts[0] == "remit-code"
+    assert set(starts[1:]) == {"remit-spare"}
+    pool.close()
+    assert pool.pids() == ()
+
+
+def until(done: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("act", ["flood", "garbage"])

@@ -39,6 +39,7 @@ class Agent:
 
     __slots__ = (
         "budget",
+        "cancel",
         "conceal",
         "instructions",
         "labels",
@@ -68,6 +69,7 @@ class Agent:
         max_parallel: int = 4,
         labels: Any = None,
         conceal: bool = False,
+        cancel: str = "",
     ) -> None:
         if not name:
             raise Invalid("value_invalid", "an agent needs a name")
@@ -85,6 +87,7 @@ class Agent:
         self.max_parallel = max_parallel
         self.labels: LabelFile | None = _label_file(labels)
         self.conceal = conceal
+        self.cancel = cancel
         self.prepared: Any = None
         """what a runtime keeps between runs of this agent"""
 

@@ -11,6 +11,7 @@ from msgspec import structs
 from remit.agents.agent import Agent
 from remit.agents.loop import Plan
 from remit.core.budget import meet_budgets
+from remit.core.effects import Need
 from remit.core.model import Settings
 from remit.core.output import NO_OUTPUT, Output
 from remit.core.remit import Remit
@@ -48,7 +49,9 @@ class Prepared:
         self.open_tools = agent.tools is None
         """whether built-in tools that are not shown may be called too (the gate still asks for their grants)"""
         own = [f"tool:{t.name}" for t in tools.values() if not t.builtin]
-        self.remit = remit.with_implied([f"model:{model.name}", *own])
+        names: tuple[str, ...] = getattr(model, "names", ())  # a policy's models; naming it names them
+        also = [f"model:{name}" for name in names] + ([f"model:cache:{model.name}"] if names else [])
+        self.remit = remit.with_implied([f"model:{model.name}", *also, *own])
         self.cleared: set[Any] | None = set() if self.remit.timeless else None
         """what the gate has ruled of `remit` for good"""
         output = NO_OUTPUT if agent.output in (None, str) else Output(agent.output)
@@ -89,7 +92,7 @@ def collect_tools(agent: Agent, load: Callable[[str], Tool], names: Callable[[],
     if agent.tools is None:
         found = [load(n) for n in names()]
         # Showing is not granting: what could never be granted is only left out of the prompt.
-        shown = {t.name: t for t in found if all(agent.remit.granted(v) for v in t.verbs)}
+        shown = {t.name: t for t in found if all(agent.remit.granted(v) for v in t.verbs) and _own_grant(agent, t)}
         return _labelled(agent, shown)
     tools: dict[str, Tool] = {}
     for each in agent.tools:
@@ -98,6 +101,11 @@ def collect_tools(agent: Agent, load: Callable[[str], Tool], names: Callable[[],
             raise Invalid("tool_clash", f"agent {agent.name} has two tools named {tool.name}")
         tools[tool.name] = tool
     return _labelled(agent, tools)
+
+
+def _own_grant(agent: Agent, tool: Tool) -> bool:
+    """A tool that is granted by its own name (of a server) is shown where that name is granted."""
+    return "tool" not in tool.verbs or agent.remit.ruling(Need("tool", tool.name), 0).allowed
 
 
 def _labelled(agent: Agent, tools: dict[str, Tool]) -> dict[str, Tool]:

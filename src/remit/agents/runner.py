@@ -18,14 +18,15 @@ import msgspec
 
 from remit.agents.agent import Agent
 from remit.agents.collector import Collector
+from remit.agents.control import Control
 from remit.agents.driver import Ended, Session, cut_short
 from remit.agents.prepare import Prepared, agent_of, collect_tools
 from remit.agents.run import Run
 from remit.agents.turns import Turns
 from remit.core.budget import Budget
 from remit.core.effects import Done, Failed, Refused
-from remit.core.events import CancelRequested, RunDone, RunStarted
-from remit.core.ids import new_id
+from remit.core.events import RunDone, RunStarted
+from remit.core.ids import child_id, new_id
 from remit.core.labels import join
 from remit.core.messages import Message, as_messages
 from remit.core.model import ModelRequest, Reply
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
     from remit.guard.policy import Rulebook
     from remit.guard.policy_meter import Meter, Revocations
     from remit.journal.replay import Recorded
-    from remit.ports.clock import Clock
-    from remit.ports.journal import Journal, RunLog
+    from remit.ports.journal import RunLog
     from remit.ports.model import Model
 
 
@@ -87,11 +87,9 @@ class RunOptions(NamedTuple):
     deltas: bool = True
 
 
-class Runner:
+class Runner(Control):
     """Runs agents through one gate into one journal."""
 
-    clock: Clock
-    journal: Journal
     gate: Gate
     collector: Collector
     outside: Outside
@@ -104,8 +102,7 @@ class Runner:
     """absolute path of the folder for runs that name none"""
 
     def __init__(self) -> None:
-        self._active: dict[str, asyncio.Task[Any]] = {}
-        self._cancelled: dict[str, CancelRequested] = {}
+        super().__init__()
         self._turns: Turns | None = None
 
     async def run(  # noqa: PLR0913  # public: every option is a keyword with a default
@@ -134,6 +131,11 @@ class Runner:
             subject: whose data the run holds, for erasure ([encryption] mode = "full"); sub-agents' runs as well.
             run_id: the run's id, for whoever has journalled it before the run begins; a new one by default.
         """
+        if not isinstance(agent, Agent):  # a workflow, or whatever else can be run
+            given = {"deps": deps, "workspace": workspace, "listener": listener, "priority": priority,
+                     "deltas": deltas, "subject": subject, "run_id": run_id}  # fmt: skip
+            started_elsewhere: Run = await agent.start_in(self, task, **given)
+            return started_elsewhere
         self.gate.screening.admit()
         await self._my_turns().take()
         prepared = self._prepare(agent)
@@ -143,6 +145,11 @@ class Runner:
         call = current_call.get()
         if call is not None:  # before there is a run of it: may this agent be started from here?
             call.scope.remit.hand_down(prepared.remit, agent.name, self.clock.now_ms())
+            if call.parks and not run_id:
+                call.children += 1
+                run_id = child_id(call.scope.run_id, f"{call.key}/run/{call.children}")
+                if call.scope.recorded is not None and self._exists(run_id):
+                    return await self.resume(run_id, agent, deps=deps, listener=listener, deltas=deltas)
         run_id = run_id or new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         started = RunStarted(
             agent.name,
@@ -165,27 +172,35 @@ class Runner:
     async def resume(
         self,
         run_id: str,
-        agent: Agent | None = None,
+        agent: Any = None,
         *,
         deps: Any = None,
         listener: Callable[[Any, Any], None] | None = None,
         deltas: bool = True,
+        control: Any = None,
     ) -> Run:
         """Go on with a run after a crash or a wait: what was done is read, not done again. An ended run is returned.
 
         Args:
             agent: the program's own definition; without it the journalled one is used (built-in tools only).
+            control: breakpoints (agents/breakpoints.py); the run parks before an effect that they name.
 
         Raises:
             Invalid: run_unknown; usage_invalid when the run needs its program.
             Conflict: run_active, chain_broken, nondeterminism.
         """
+        from remit.journal.fork import lineage
         from remit.journal.replay import Recorded  # only a resumed run needs it
 
-        recorded = Recorded(self.journal.read(run_id))
+        recorded = Recorded(lineage(self.journal, run_id))
         started = recorded.started
         if recorded.done is not None:
             return self._finished(run_id, recorded)
+        if "workflow" in started.spec:
+            from remit.agents.flow_run import reopen
+
+            given = {"deps": deps, "listener": listener, "deltas": deltas, "control": control}
+            return await reopen(self, run_id, agent, given)
         self.gate.screening.admit()
         remit = Remit.from_data(started.remit)
         if agent is None:
@@ -195,7 +210,10 @@ class Runner:
         prepared = self._prepare(agent)
         log = await self.journal.activate(run_id)
         scope = self._scope(prepared, agent.name, log, started.workspace, RunOptions(deps, listener, deltas=deltas))
-        scope.recorded = Recorded(self.journal.read(run_id))  # again: an answer may have come before it was ours
+        scope.recorded = again = Recorded(
+            lineage(self.journal, run_id)
+        )  # again: an answer may have come before it was ours
+        scope.forked, scope.control = scope.forked or again.forked is not None, control
         messages = msgspec.convert(started.spec["messages"], tuple[Message, ...]) if "messages" in started.spec else ()
         return await self._drive(prepared, agent, scope, messages or as_messages(started.task))
 
@@ -213,7 +231,9 @@ class Runner:
         self.gate.screening.admit()
         run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         spec = {"messages": request.messages, "tools": [t.name for t in request.tools], "base_url": handle_url(handle)}
-        remit = self.ceiling.meet(Remit().with_implied([f"model:{model.name}"]))
+        names: tuple[str, ...] = getattr(model, "names", ())  # a policy's models
+        also = [f"model:{name}" for name in names] + ([f"model:cache:{model.name}"] if names else [])
+        remit = self.ceiling.meet(Remit().with_implied([f"model:{model.name}", *also]))
         started = RunStarted(
             "", request.messages[-1].text[:200] if request.messages else "", model.name, spec, remit.data()
         )
@@ -247,15 +267,6 @@ class Runner:
             scope.emit(RunDone(status, None, error))
             await log.release(status)
 
-    def cancel(self, run_id: str, by: str = "user", reason: str = "") -> bool:
-        """Stop a run of this runtime; its `run()` returns with the partial result. False = it does not run here."""
-        task = self._active.get(run_id)
-        if task is None or task.done():
-            return False
-        self._cancelled[run_id] = CancelRequested(by, reason)
-        task.cancel()
-        return True
-
     def revoke(self, grant_id: str, run_id: str = "") -> int:
         """Take a grant back, in a run and all that it started, or ("") in every run; returns how many effects it stops.
 
@@ -272,7 +283,8 @@ class Runner:
 
     async def _drive(self, prepared: Prepared, agent: Agent, scope: Scope, messages: tuple[Message, ...]) -> Run:
         session = Session(self.gate, scope, prepared.model, self.clock, agent.max_parallel, self._my_turns())
-        self._active[scope.run_id] = asyncio.current_task()  # type: ignore[assignment]  # we are in a task
+        call = current_call.get()
+        self._enter(scope, call, agent.cancel)
         self.collector.watch(len(self._active))
         seconds = scope.ledger.budget.seconds
         try:
@@ -285,7 +297,7 @@ class Runner:
             ended = Ended("exhausted", session.partial or None, _out_of_time(seconds))
         except asyncio.CancelledError:
             # The run ends here with what it has (docs/adr/0002-cancellation.md); the caller gets its Run.
-            scope.emit(self._cancelled.pop(scope.run_id, CancelRequested("caller")))
+            scope.emit(self._why(scope.run_id))
             ended = Ended("cancelled", session.partial or None, Exhausted("cancelled", "the run was cancelled"))
         except Conflict:
             # Two truths: the journal stays as it is, so that the run can be resumed with the code that began it.
@@ -294,14 +306,18 @@ class Runner:
         except RemitError as e:
             ended = Ended("failed", session.partial or None, e)
         finally:
-            self._active.pop(scope.run_id, None)
+            self._leave(scope.run_id, call)
             self.collector.watch(len(self._active))
-        call = current_call.get()
         if call is not None:  # what a child learned, the tool that started it may tell
             call.label = join(call.label, scope.label)
         if ended.status != "ok":
             session.messages = cut_short(session, ended.status)
-        return await self._end(scope, session, ended)
+        run = await self._end(scope, session, ended)
+        if ended.status in ("waiting", "cancelled"):
+            self._upwards(run, call)
+        if self._answered and call is None and self._came_meanwhile(run.waiting_for):
+            return await self.resume(run.id, agent, deps=scope.deps, listener=scope.listener)
+        return run
 
     async def _end(self, scope: Scope, session: Session, ended: Ended) -> Run:
         run = Run(scope.run_id, ended.status, ended.output, ended.error)
@@ -315,7 +331,7 @@ class Runner:
         run.usage = scope.ledger.usage
         run.cost_nano = scope.ledger.cost_nano
         run.tool_calls, run.denied = scope.tool_calls, scope.denied
-        run.messages, run.waiting_for = session.messages, ended.waiting_for
+        run.messages, run.waiting_for, run.due_ms = session.messages, ended.waiting_for, scope.due_ms
         run._read = self._events
         return run
 
@@ -356,11 +372,13 @@ class Runner:
         folder: str,
         options: RunOptions,
     ) -> Scope:
-        remit, parent, label, cleared = prepared.remit, None, None, prepared.cleared
+        remit, parent, label, cleared = prepared.remit, None, None, getattr(prepared, "cleared", None)
+        forked = False
         call = current_call.get()
         if call is not None:  # started inside a tool: a child of that run, under its ceiling and its counters
             remit = call.scope.remit.hand_down(remit, name, self.clock.now_ms())
             parent, label, cleared = call.scope.ledger, call.scope.label, None
+            forked = call.scope.forked
             authority = call.scope.authority.child(remit, log.run_id)
         else:
             if self.ceiling.layers:
@@ -386,6 +404,7 @@ class Runner:
             authority=authority,
             cleared=cleared,
         )
+        scope.forked = forked
         scope.streaming = options.listener is not None and options.deltas
         scope.screen = self.gate.screening.begin(scope.emit)
         if label is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from base64 import b64encode
 from typing import Any, NoReturn
 
 import msgspec
@@ -12,7 +13,9 @@ from remit.cli import _output
 from remit.cli._open import find_item
 from remit.core.effects import measure_arguments
 from remit.core.events import EffectResolved, WaitClosed
+from remit.core.forms import MAX_FILE_BYTES, describe, form_of, read
 from remit.errors import Conflict, Invalid
+from remit.guard.waits import closing
 from remit.ports.journal import InboxRow, Journal
 
 
@@ -21,7 +24,7 @@ async def list_items(journal: Journal, as_json: bool) -> int:
     rows = journal.inbox()
     if as_json:
         for row in rows:
-            _output.json_line({name: getattr(row, name) for name in ("id", "kind", "run_id", "tool", "arguments")})
+            _output.json_line(_shown(row))
         _output.json_line({"type": "result", "status": "ok", "items": len(rows)})
         return 0
     if not rows:
@@ -29,13 +32,54 @@ async def list_items(journal: Journal, as_json: bool) -> int:
         return 0
     _output.table(
         ("ITEM", "KIND", "RUN", "TOOL", "ARGUMENTS"),
-        [(row.id, row.kind, row.run_id, row.tool, msgspec.json.encode(row.arguments).decode()) for row in rows],
+        [(row.id, row.kind, row.run_id, row.tool, _asked(row)) for row in rows],
     )
+    if any(row.form for row in rows):
+        _output.say("hint: remit inbox answer ITEM VALUE")
     if any(row.kind == "approval" for row in rows):
         _output.say("hint: remit approve ITEM [--deny | --edit JSON]")
     if any(row.kind == "in_doubt" for row in rows):
         _output.say("hint: remit inbox resolve ITEM done|not-done|retry --reason TEXT")
     return 0
+
+
+def _shown(row: InboxRow) -> dict[str, Any]:
+    found = {name: getattr(row, name) for name in ("id", "kind", "run_id", "tool", "arguments")}
+    if row.form:
+        found |= {"question": row.question, "form": row.form}
+    return found | ({"due_ms": row.due_ms} if row.due_ms else {})
+
+
+def _asked(row: InboxRow) -> str:
+    if not row.form:
+        return msgspec.json.encode(row.arguments).decode()
+    return f"{row.question} ({describe(form_of(row.form))})"
+
+
+async def give(journal: Journal, args: Any) -> int:
+    """Answer a question of a run, or give it the signal that it waits for."""
+    row = find_item(journal, args.item)
+    if row is None:
+        await _closed(journal, args.item)
+    if not row.form:
+        right = "remit approve ITEM" if row.kind == "approval" else "remit inbox resolve ITEM done|not-done|retry"
+        raise Invalid("usage_invalid", f"{row.id} is of kind {row.kind}", hint=f"Answer it with: {right}")
+    if args.deny == (args.value is not None):
+        raise Invalid("usage_invalid", "give a VALUE, or --deny")
+    form = form_of(row.form)
+    value = None if args.deny else _file(args.value) if form.kind == "file" else read(form, args.value)
+    decision = "denied" if args.deny else "answered"
+    run_id = await journal.answer(row.id, lambda asked: closing(asked, decision, value, who(), args.reason))
+    return _answered(run_id, row, decision, args.json)
+
+
+def _file(text: str) -> dict[str, str]:
+    """`@PATH` as the value of a file's form."""
+    if not text.startswith("@"):
+        raise Invalid("answer_invalid", "a file is given as @PATH")
+    with open(text[1:], "rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    return {"name": os.path.basename(text[1:]), "data": b64encode(data).decode()}
 
 
 async def approve(journal: Journal, args: Any) -> int:

@@ -15,7 +15,9 @@ import msgspec
 
 from remit.cli._output import one_line, say
 from remit.config import Settings
+from remit.core.forms import describe, form_of, read
 from remit.core.screening import NEEDS_CODE
+from remit.errors import RemitError
 from remit.ports.approver import Answer, Approver
 from remit.ports.journal import InboxRow
 
@@ -27,13 +29,15 @@ class TerminalApprover:
     """ports.approver.Approver over stdin and stderr. `read_line` is how a line is read (a test gives its own)."""
 
     def __init__(self, read_line: Any = None) -> None:
-        self._read_line = read_line or _read_line
+        self._read_line = read_line or read_terminal_line
         self._turn = asyncio.Lock()
 
     async def ask(self, row: InboxRow) -> Answer | None:
         """Ask until there is an answer; None (stay waiting) when the input ends or nothing fits."""
         async with self._turn:  # one question at a time, though calls run side by side
             say(f"Question {row.question or 'May this call run?'}", "yellow")
+            if row.form:
+                return await self._value(row)
             say(f"         {row.tool} {_shown(row.arguments, 400)}")
             for _ in range(MAX_TRIES):
                 say("         y(es) n(o) e(dit) v(iew)?", "bold")
@@ -44,6 +48,20 @@ class TerminalApprover:
                 if answer is not None:
                     return answer
             return None
+
+    async def _value(self, row: InboxRow) -> Answer | None:
+        """What the form of a question asks for."""
+        form = form_of(row.form)
+        for _ in range(MAX_TRIES):
+            say(f"         {describe(form)} (empty: later)", "bold")
+            line = await self._read_line()
+            if line is None or not line.strip():
+                return None
+            try:
+                return Answer("answered", "terminal", value=read(form, line.rstrip("\n")))
+            except RemitError as e:
+                say(f"         {e.message}", "red")
+        return None
 
     async def _answer(self, word: str, row: InboxRow) -> Answer | None:
         match word.lower():
@@ -90,7 +108,7 @@ def with_second_factor(approver: Approver, settings: Settings) -> Approver:
     return WithSecondFactor(approver, SecondFactor(str(state_folder())), section, lambda: clock.now_ms() // 1000)
 
 
-async def _read_line() -> str | None:
+async def read_terminal_line() -> str | None:
     """A line of stdin, without blocking the loop; None at the end of input."""
     loop = asyncio.get_running_loop()
     descriptor = sys.stdin.fileno()

@@ -45,10 +45,10 @@ def _graph(args: Any) -> CodeGraph:
 
     if _output.interactive():
         _output.say(f"reading {args.dir}", "dim")
-    return index_folder(args.dir, "" if args.no_cache else _cache(args.dir))
+    return index_folder(args.dir, "" if args.no_cache else cache_of(args.dir))
 
 
-def _cache(folder: str) -> str:
+def cache_of(folder: str) -> str:
     """The cache of a folder, in the user's own state folder; none where that cannot be written."""
     from remit.config import state_folder
 
@@ -109,7 +109,7 @@ def _impact(graph: CodeGraph, args: Any) -> dict[str, Any]:
         changed = [graph.one(name).name for name in args.symbol]
     else:
         patch = _patch(args.diff)
-        changed = changed_symbols(graph, patch, _lines_of(args.dir, paths_in(patch)))
+        changed = changed_symbols(graph, patch, lines_of(args.dir, paths_in(patch)))
     found = impact_of(graph, changed)
     if not args.json:
         _output.data(f"risk {found.risk}")
@@ -134,7 +134,7 @@ def _context(graph: CodeGraph, args: Any) -> dict[str, Any]:
     for symbol, rank in relevant(graph, args.task):
         if not rank:
             break
-        lines = _lines_of(args.dir, [symbol.file]).get(symbol.file, [])
+        lines = lines_of(args.dir, [symbol.file]).get(symbol.file, [])
         text = "\n".join(lines[symbol.line - 1 : symbol.end])
         cost = tokens(text) + tokens(symbol.file)
         inside = {(symbol.file, at) for at in range(symbol.line, symbol.end + 1)}
@@ -170,7 +170,7 @@ def _patch(path: str) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _lines_of(folder: str, paths: list[str]) -> dict[str, list[str]]:
+def lines_of(folder: str, paths: list[str]) -> dict[str, list[str]]:
     """The lines of files beneath the folder; a path that leads out of it is not read."""
     made: dict[str, list[str]] = {}
     root = Path(folder).resolve()

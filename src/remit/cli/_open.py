@@ -35,13 +35,15 @@ def settings_here(args: Any) -> Settings:
 async def open_runtime(settings: Settings, **options: Any) -> AsyncIterator[Any]:
     """A runtime on the configured journal."""
     from remit.guard.screen import Screening
-    from remit.runtime import Runtime
+    from remit.runtime import Runtime, setup_of
 
+    options.setdefault("setup", setup_of(settings))
     options.setdefault("encryption", settings.encryption)
     options.setdefault("screening", Screening(settings.guardrails, second_factor=settings.second_factor))
     options.setdefault("witness", settings["journal.witness"])
     async with Runtime(journal_spec(settings["journal.path"]), tune_gc=False, **options) as runtime:
         runtime.outside.leak_guard = settings.leak_guard
+        runtime.outside.mcp_servers = settings["mcp"]
         yield runtime
 
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from remit.cli import _output
-from remit.errors import InternalError, Invalid
+from remit.cli._one_call import call_tool
+from remit.errors import Invalid
 
 
 def run(args: Any) -> int:
@@ -79,35 +80,7 @@ async def _test(outside: Any, args: Any) -> dict[str, Any]:
         raise Invalid("usage_invalid", f"the arguments are no JSON object: {error}"[:300]) from None
     _output.say("building and compiling; about half a minute", "dim")
     tool = await outside.plugins.draft_tool(args.folder, args.tool, tuple(args.allow))
-    return {"tool": tool.name, "result": await _call(tool, arguments, args.allow)}
-
-
-async def _call(tool: Any, arguments: dict[str, Any], allow: list[str]) -> str:
-    """Run the tool as an agent would: one call of a scripted model, through gate and journal."""
-    from remit.agents.agent import Agent
-    from remit.core.events import EffectDenied, EffectDone, EffectFailed
-    from remit.core.messages import ToolCall
-    from remit.core.remit import Remit
-    from remit.errors import error_of
-    from remit.ports.runtime import current
-
-    script = _OneCall(ToolCall("call_1", tool.name, arguments))
-    remit = Remit.allow(f"tool:{tool.name}", *allow)
-    run = await current().run(Agent("plugin-test", script, tools=[tool], remit=remit), "test")
-    for event in run.events:
-        if isinstance(event, EffectFailed):
-            raise error_of(event.code, event.message, event.hint)
-        if isinstance(event, EffectDenied):
-            raise error_of(event.code, event.why, event.hint)
-        if isinstance(event, EffectDone) and "/call/" in event.key:
-            return _text(event.result)
-    raise InternalError("internal", "the run ended without an outcome of its one call")
-
-
-def _text(raw: Any) -> str:
-    import msgspec
-
-    return str(msgspec.json.decode(bytes(raw)))
+    return {"tool": tool.name, "result": await call_tool("plugin-test", tool, arguments, args.allow)}
 
 
 async def _verify(outside: Any, args: Any) -> dict[str, Any]:
@@ -154,24 +127,6 @@ async def _show_one(outside: Any, args: Any) -> dict[str, Any]:
 async def _remove(outside: Any, args: Any) -> dict[str, Any]:
     outside.plugins.store.remove(args.id)
     return {"removed": args.id}
-
-
-class _OneCall:
-    """A model that asks for one tool call and then ends."""
-
-    name = "builtin:plugin-test"
-    url = ""
-
-    def __init__(self, call: Any) -> None:
-        self._call: Any = call
-
-    async def request(self, _: Any) -> Any:
-        """The call, then an empty answer."""
-        from remit.core.messages import Text
-        from remit.core.model import Reply
-
-        part, self._call = self._call or Text("done"), None
-        return Reply((part,))
 
 
 ACTIONS: Final[dict[str, Callable[[Any, Any], Awaitable[dict[str, Any]]]]] = {

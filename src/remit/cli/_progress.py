@@ -83,6 +83,12 @@ class Progress:
     def _Reflected(self, event: events.Reflected) -> None:
         say(f"Reflect  {one_line(event.finding)} -> {event.action}", "yellow")
 
+    def _Routed(self, event: events.Routed) -> None:
+        say(f"Route    {event.model}: {one_line(event.reason)}", "dim")
+
+    def _ModelNote(self, event: events.ModelNote) -> None:
+        say(f"Model    {event.kind} {one_line(event.name)} {one_line(event.reason)}".rstrip(), "dim")
+
     def _Screened(self, event: events.Screened) -> None:
         if event.severity not in ("log", "redact"):
             say(f"Guard    {event.severity} {event.rule}: {one_line(event.why)}", "yellow")

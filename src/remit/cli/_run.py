@@ -31,6 +31,7 @@ from remit.core.model import Settings as Sampling
 from remit.core.remit import Remit
 from remit.errors import Invalid, RemitError
 from remit.guard.policy import rulebook_of
+from remit.journal.fork import lineage
 from remit.journal.replay import Recorded
 from remit.models.handle import ModelHandle
 from remit.ports.stream import run_loop
@@ -139,7 +140,7 @@ class _Command:
 
     async def _resume(self, runtime: Any, settings: Settings) -> Any:
         run_id = find_run(runtime.journal, self.args.resume)
-        recorded = Recorded(runtime.journal.read(run_id))
+        recorded = Recorded(lineage(runtime.journal, run_id))
         agent = None
         if recorded.done is None:
             agent = resumed_agent(recorded.started, settings, self.args)

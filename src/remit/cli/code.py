@@ -5,6 +5,7 @@
     remit code merge BASE OURS THEIRS       three-way, with conflict markers
     remit code oracle --runner R ...        what a finished test run says
     remit code map|find|calls|impact|context|deps     what the code graph says of a folder
+    remit code test [DIR] [--impact BASE]   run its tests in the sandbox; with BASE only those a change may break
     remit code plan "TASK" [DIR]            ordered steps over the files that the task is about
 
 PATCH may be - for standard input. Nothing is written before everything fits.
@@ -47,6 +48,16 @@ def add(parser: Any) -> None:
     oracle.add_argument("--exit-code", metavar="N", type=int, required=True)
     oracle.add_argument("--report", metavar="FILE", default="", help="JUnit XML (pytest) or JSON (jest, vitest)")
     oracle.add_argument("--json", action="store_true", help="one object on stdout")
+    test = actions.add_parser("test", help="run a folder's tests in the sandbox", allow_abbrev=False)
+    test.add_argument("dir", metavar="DIR", nargs="?", default=".", help="the folder (default: here)")
+    test.add_argument("--runner", metavar="R", default="", help="pytest, jest, vitest, node, go or cargo")
+    test.add_argument("--test", metavar="ID", action="append", default=[], help="only this test; may be repeated")
+    test.add_argument("--impact", metavar="BASE", default="", help="only what changes since this commit may break")
+    test.add_argument("--python", metavar="PATH", default="", help="the interpreter (default: .venv, then python3)")
+    test.add_argument("--write", metavar="FOLDER", action="append", default=[], help="a folder that tests may write")
+    test.add_argument("--timeout", metavar="S", type=float, default=600, help="seconds (default: 600)")
+    test.add_argument("--no-cache", action="store_true", help="neither use nor keep what an earlier run executed")
+    test.add_argument("--json", action="store_true", help="one object on stdout")
     plan = actions.add_parser("plan", help="a task as ordered steps", allow_abbrev=False)
     plan.add_argument("task", metavar="TASK")
     plan.add_argument("dir", metavar="DIR", nargs="?", default=".", help="the source tree (default: here)")
@@ -79,6 +90,10 @@ def run(args: Any) -> int:
         from remit.cli import _code_plan
 
         return _code_plan.show(args)
+    if args.action == "test":
+        from remit.cli import _code_test
+
+        return _code_test.show(args)
     if args.action == "oracle":
         from remit.cli import _code_oracle
 

@@ -1,7 +1,7 @@
 """List the tools there are, and show what one of them would be given.
 
-`remit tools list` names built-in tools, those of installed plugins and those that agents made. `remit tools show NAME`
-is a dry run: its grants, its sandbox, its limits and its arguments; nothing is called.
+`remit tools list` names built-in tools, those of installed plugins and MCP servers, and those that agents made.
+`remit tools show NAME` is a dry run: its grants, its sandbox, its limits and its arguments; nothing is called.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ def add(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """List or show."""
+    import os
+
     from remit.cli import _output
+    from remit.config import load
     from remit.runtime import Adapters
 
     outside = Adapters()
+    outside.mcp_servers = load(os.getcwd()).check()["mcp"]
     if args.action == "show":
         names = [args.name]
     else:
@@ -45,9 +49,9 @@ def run(args: Any) -> int:
 
 def _facts(tool: Any) -> dict[str, Any]:
     """What a tool is and gets, without calling it."""
-    source = {"wasm": "plugin", "made": "made"}.get(tool.name.partition("_")[0], "built-in")
+    source = {"wasm": "plugin", "made": "made", "mcp": "server"}.get(tool.name.partition("_")[0], "built-in")
     grants = [f"tool:{tool.name}"] if source != "built-in" else [f"{verb}:..." for verb in tool.verbs]
-    tiers = {"plugin": "T2", "made": "T1 or T2, as it was made"}
+    tiers = {"plugin": "T2", "made": "T1 or T2, as it was made", "server": "T3, or beyond the egress check"}
     # A built-in runs in this process with handles; what it starts runs where the verb says.
     sandbox = tiers.get(source) or ("T3" if "shell" in tool.verbs else "T0, with handles")
     return {

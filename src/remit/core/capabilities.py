@@ -1,4 +1,4 @@
-"""From [[capabilities]], [policy] and [roles] of a remit.toml to settings by key."""
+"""From [[capabilities]], [policy], [roles] and [[mcp]] of a remit.toml to settings by key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def capability_texts(entry: CapabilitySection) -> tuple[tuple[str, ...], tuple[s
 
 
 def authority_keys(file: ConfigFile, found: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """Grants and denials with those of the capabilities; the policy's own part, its files, the roles.
+    """Grants and denials with those of the capabilities; the policy's own part, its files, the roles, MCP servers.
 
     Args:
         found: the settings that the file's other sections gave.
@@ -57,7 +57,13 @@ def authority_keys(file: ConfigFile, found: Mapping[str, Any], place: str) -> di
     own = structs.replace(file.policy, site=None, cedar=None)
     if own != PolicySection():
         out["policy"] = own
-    return out | ({"roles": file.roles} if file.roles else {})
+    if file.roles:
+        out["roles"] = file.roles
+    if file.mcp:
+        from remit.core.mcp_servers import mcp_keys  # most files name no server
+
+        out |= mcp_keys(file, place)
+    return out
 
 
 def _bounded(text: str, clauses: list[str]) -> str:

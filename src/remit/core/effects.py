@@ -88,6 +88,17 @@ def must(deny: Deny | None) -> None:
         raise Refusal(deny)
 
 
+class Parked(BaseException):  # not an Exception: code between the wait and the runtime must not swallow it
+    """The run stops here until something outside happens; it leaves the code that waits, and nothing stays behind."""
+
+    def __init__(self, items: tuple[str, ...], due_ms: int = 0) -> None:
+        super().__init__(", ".join(items))
+        self.items = items
+        """inbox items, timers"""
+        self.due_ms = due_ms
+        """wall clock at which it goes on by itself; 0 = never"""
+
+
 class Ask(Struct, frozen=True, gc=False):
     """A check's question to a person."""
 
@@ -122,10 +133,11 @@ class Refused(Struct, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """A person must answer `item` of the inbox first."""
+    """Something outside must happen first: mostly a person's answer to `item` of the inbox."""
 
     item: str
-    kind: Literal["approval", "in_doubt"] = "approval"
+    kind: Literal["approval", "in_doubt", "inside", "breakpoint"] = "approval"
+    """inside = the tool's own code waits; breakpoint = whoever debugs the run stopped it here"""
 
 
 Outcome = Done | Failed | Refused | Waiting

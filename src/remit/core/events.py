@@ -28,6 +28,8 @@ class RunStarted(Struct, frozen=True, tag="run_started", tag_field="type", omit_
     """run id of the parent"""
     subject: str = ""
     """whose data the run holds, for erasure; "" = nobody's in particular"""
+    version: int = 0
+    """of the workflow's code; 0 = none was given, or the run is an agent's"""
 
 
 class RunResumed(Struct, frozen=True, tag="run_resumed", tag_field="type", omit_defaults=True):
@@ -41,7 +43,7 @@ class EffectIntent(Struct, frozen=True, tag="effect_intent", tag_field="type", o
 
     key: str
     kind: str
-    """model | tool"""
+    """model | tool | run (a child; `arguments` name it)"""
     name: str
     digest: str
     """SHA-256 (hex) of the canonical arguments"""
@@ -51,6 +53,13 @@ class EffectIntent(Struct, frozen=True, tag="effect_intent", tag_field="type", o
     needs: tuple[str, ...] = ()
     label: Label = SYSTEM
     """the context's label at that moment"""
+
+
+class EffectParked(Struct, frozen=True, tag="effect_parked", tag_field="type", omit_defaults=True):
+    """The tool's own code waits for `item`; it runs again from its start once the answer is there."""
+
+    key: str
+    item: str
 
 
 class EffectDone(Struct, frozen=True, tag="effect_done", tag_field="type", omit_defaults=True):
@@ -115,7 +124,7 @@ class EffectResolved(Struct, frozen=True, tag="effect_resolved", tag_field="type
 
 
 class WaitOpened(Struct, frozen=True, tag="wait_opened", tag_field="type", omit_defaults=True):
-    """A question to a person, bound to the digest of the arguments."""
+    """A question to a person, bound to the digest of the arguments; or a signal that the run waits for."""
 
     key: str
     item: str
@@ -123,10 +132,19 @@ class WaitOpened(Struct, frozen=True, tag="wait_opened", tag_field="type", omit_
     digest: str
     question: str
     arguments: Any = None
+    kind: str = "approval"
+    """approval | input | signal"""
+    form: dict[str, Any] = {}
+    """what an answer must be like (core/forms.py); {} for an approval"""
+    due_ms: int = 0
+    """wall clock at which nobody answers any more; 0 = never"""
 
 
 class WaitClosed(Struct, frozen=True, tag="wait_closed", tag_field="type", omit_defaults=True):
-    """A person's answer: approved | denied | edited (then `arguments` are the new ones). Counts once."""
+    """The end of a wait, once: approved | denied | edited (`arguments` are the new ones) | answered | expired | due.
+
+    `answered` brings `value`; `expired` = the deadline of a question passed; `due` = a timer's moment came.
+    """
 
     key: str
     item: str
@@ -135,6 +153,50 @@ class WaitClosed(Struct, frozen=True, tag="wait_closed", tag_field="type", omit_
     by: str
     reason: str = ""
     arguments: dict[str, Any] | None = None
+    value: Any = None
+
+
+class TimerSet(Struct, frozen=True, tag="timer_set", tag_field="type", omit_defaults=True):
+    """The run waits until a moment; a wait_closed event of `item` says that it came."""
+
+    key: str
+    item: str
+    due_ms: int
+    """wall clock"""
+
+
+class MessageReceived(Struct, frozen=True, tag="message_received", tag_field="type", omit_defaults=True):
+    """A signal that came before the run waited for one of its name."""
+
+    name: str
+    by: str
+    value: Any = None
+
+
+class Noted(Struct, frozen=True, tag="noted", tag_field="type", omit_defaults=True):
+    """A value that a workflow took from outside (the time, a random number), so that a replay takes the same."""
+
+    key: str
+    value: Any = None
+
+
+class Patched(Struct, frozen=True, tag="patch", tag_field="type", omit_defaults=True):
+    """Whether a run takes the new path of changed workflow code; decided once a run and name."""
+
+    name: str
+    active: bool
+
+
+class Forked(Struct, frozen=True, tag="fork", tag_field="type", omit_defaults=True):
+    """This run continues another one from a moment on: all that `origin` did up to `seq` is its past, by reference."""
+
+    origin: str
+    seq: int
+    hash: str
+    """of the origin's entry at `seq`, hex"""
+    edits: dict[str, Any] = {}
+    """structural key -> the result that takes the place of the recorded one"""
+    by: str = ""
 
 
 class Reflected(Struct, frozen=True, tag="reflected", tag_field="type", omit_defaults=True):
@@ -161,11 +223,60 @@ class Screened(Struct, frozen=True, tag="screened", tag_field="type", omit_defau
     count: int = 1
 
 
+class Candidate(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One model that a choice looked at; `out` says why it could not be taken, "" = it could."""
+
+    model: str
+    tier: str = ""
+    success: float = 0.0
+    """estimated probability that its answer is accepted"""
+    score: float = 0.0
+    """the strategy's score; the highest is taken"""
+    nano: int | None = None
+    """estimated cost of the call, None = unknown"""
+    out: str = ""
+
+
+class Routed(Struct, frozen=True, tag="routed", tag_field="type", omit_defaults=True):
+    """A model was chosen for one call: from which, by what, and why."""
+
+    key: str
+    strategy: str
+    model: str
+    difficulty: float = 0.0
+    reason: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    explored: bool = False
+    """taken to learn, not because it was the best"""
+    plan: tuple[str, ...] = ()
+    """the models in the order in which they are asked; `model` is the first"""
+    check: str = ""
+    """what judges an answer before it is taken; "" = nothing"""
+    ablest_nano: int | None = None
+    """estimated cost of the ablest model that could be taken: what savings are told against"""
+
+
+class ModelNote(Struct, frozen=True, tag="model_note", tag_field="type", omit_defaults=True):
+    """What happened around model calls: nothing that replay depends on.
+
+    kind: fallback | escalated | hedged | breaker | cached | judged | waited | usage | budget
+    """
+
+    key: str
+    kind: str
+    name: str = ""
+    """the model, provider, limit or budget"""
+    reason: str = ""
+    data: dict[str, Any] = {}
+
+
 class CancelRequested(Struct, frozen=True, tag="cancel_requested", tag_field="type", omit_defaults=True):
     """Somebody asked the run to stop."""
 
     by: str
     reason: str = ""
+    kind: str = "user_request"
+    """user_request | timeout | parent_cancelled | dependency_failed | resource_limit | error | shutdown | custom"""
 
 
 class RunDone(Struct, frozen=True, tag="run_done", tag_field="type", omit_defaults=True):
@@ -180,6 +291,7 @@ Event = (
     RunStarted
     | RunResumed
     | EffectIntent
+    | EffectParked
     | EffectDone
     | EffectFailed
     | EffectDenied
@@ -187,8 +299,15 @@ Event = (
     | EffectResolved
     | WaitOpened
     | WaitClosed
+    | TimerSet
+    | MessageReceived
+    | Noted
+    | Patched
+    | Forked
     | Reflected
     | Screened
+    | Routed
+    | ModelNote
     | CancelRequested
     | RunDone
 )

@@ -53,6 +53,8 @@ class ToolCall(Struct, frozen=True, tag="tool_call", omit_defaults=True):
     invalid: str = ""
     """the raw argument text when it was not a JSON object; the gate refuses such a call"""
     echo: Echo | None = None
+    repaired: str = ""
+    """what a local model wrote, when the call was mended from it"""
 
 
 class Image(Struct, frozen=True, tag="image", omit_defaults=True):
@@ -61,6 +63,8 @@ class Image(Struct, frozen=True, tag="image", omit_defaults=True):
     data: bytes = b""
     media_type: str = ""
     url: str = ""
+    echo: Echo | None = None
+    """what goes back beside the data of a part that a model made"""
 
 
 class Audio(Struct, frozen=True, tag="audio", omit_defaults=True):
@@ -69,6 +73,8 @@ class Audio(Struct, frozen=True, tag="audio", omit_defaults=True):
     data: bytes = b""
     media_type: str = ""
     url: str = ""
+    echo: Echo | None = None
+    """what goes back beside the data of a part that a model made"""
 
 
 class File(Struct, frozen=True, tag="file", omit_defaults=True):
@@ -79,6 +85,8 @@ class File(Struct, frozen=True, tag="file", omit_defaults=True):
     url: str = ""
     name: str = ""
     id: str = ""
+    echo: Echo | None = None
+    """what goes back beside the data of a part that a model made"""
 
 
 class Data(Struct, frozen=True, tag="data", omit_defaults=True):

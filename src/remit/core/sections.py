@@ -12,6 +12,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from remit.core.model_sections import (
+    CacheSection,
+    CostSection,
+    CredentialPoolSection,
+    ResilienceSection,
+    RouterSection,
+)
 from remit.core.screening import Mode, Rule
 
 
@@ -114,10 +121,15 @@ class BudgetSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 class LimitTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A rate in full."""
 
-    calls: Annotated[int, Meta(ge=1)]
+    calls: Annotated[int, Meta(description="0 = any number", ge=0)] = 0
     period_s: Annotated[float, Meta(gt=0)] = 60.0
     burst: Annotated[int, Meta(description="calls at once; 0 = a tenth of calls", ge=0)] = 0
     concurrent: Annotated[int, Meta(description="calls under way; 0 = any number", ge=0)] = 0
+    tokens: Annotated[int, Meta(description="input and output tokens in tokens_period_s; 0 = any", ge=0)] = 0
+    tokens_period_s: Annotated[float, Meta(gt=0)] = 60.0
+    cents: Annotated[float, Meta(description="US cents in cents_period_s; 0 = any", ge=0)] = 0.0
+    cents_period_s: Annotated[float, Meta(gt=0)] = 3600.0
+    queue: Annotated[int, Meta(description="calls that may wait", ge=0, le=1_000_000)] = 100
 
 
 class JournalSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -201,6 +213,33 @@ class SecondFactorSection(Struct, frozen=True, forbid_unknown_fields=True, omit_
     hosts: Annotated[tuple[str, ...], Meta(description="hosts; *.example.org = everything below it")] | None = None
 
 
+class McpSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One entry of [[mcp]]: a server whose tools appear as mcp__NAME__TOOL once they are approved."""
+
+    name: Annotated[
+        str, Meta(description="as its tools are named", pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=24)
+    ]
+    command: Annotated[
+        tuple[str, ...], Meta(description="program and arguments; runs in sandbox T3", max_length=64)
+    ] = ()
+    url: Annotated[str, Meta(description="of a server that speaks streamable HTTP, instead of a command")] = ""
+    folder: Annotated[str, Meta(description="what the program sees, read-only; unset = an empty one")] = ""
+    write: Annotated[tuple[str, ...], Meta(description="DIR/** or files of the folder that it may write")] = ()
+    deny: Annotated[tuple[str, ...], Meta(description="globs of the folder that it does not see")] = ()
+    show: Annotated[tuple[str, ...], Meta(description="further folders it sees, read-only: where it is installed")] = ()
+    hosts: Annotated[tuple[str, ...], Meta(description="HOST or HOST:PORT it may open TLS tunnels to")] = ()
+    env: Annotated[dict[str, str], Meta(description="variables of the program; never secrets")] = {}
+    headers: Annotated[dict[str, str], Meta(description="of each request; secrets as {{secret:NAME}}")] = {}
+    tools: Annotated[tuple[str, ...], Meta(description="globs of its tools that are offered; unset = all")] = ("*",)
+    effects: Annotated[
+        dict[str, Literal["read", "write", "idempotent", "unsafe"]],
+        Meta(description="what its tools do, by the server's own name of the tool; unset = unsafe"),
+    ] = {}
+    timeout_s: Annotated[float, Meta(description="of one call", gt=0, le=3600)] = 30.0
+    memory_mb: Annotated[int, Meta(description="of the program and its children", ge=16, le=65536)] = 512
+    processes: Annotated[int, Meta(ge=1, le=1024)] = 32
+
+
 class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """remit.toml: every section and key that there is."""
 
@@ -212,10 +251,20 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     roles: Annotated[dict[str, RoleSection], Meta(description="custom roles of people, by name")] = {}
     budget: BudgetSection = BudgetSection()
     limits: Annotated[
-        dict[str, str | LimitTable], Meta(description='"tool:NAME" or "model:NAME" -> "CALLS/PERIOD" such as "10/60s"')
+        dict[str, str | LimitTable],
+        Meta(
+            description='"tool:NAME", "model:NAME", "provider:NAME", "agent:NAME" or "tenant:NAME" -> "CALLS/PERIOD" '
+            'such as "10/60s", or a preset: high, mid, low'
+        ),
     ] = {}
     journal: JournalSection = JournalSection()
     encryption: EncryptionSection = EncryptionSection()
     leak_guard: LeakGuardSection = LeakGuardSection()
     guardrails: GuardrailsSection = GuardrailsSection()
     second_factor: SecondFactorSection = SecondFactorSection()
+    mcp: Annotated[tuple[McpSection, ...], Meta(description="MCP servers", max_length=64)] = ()
+    router: RouterSection = RouterSection()
+    resilience: ResilienceSection = ResilienceSection()
+    credential_pool: CredentialPoolSection = CredentialPoolSection()
+    cache: CacheSection = CacheSection()
+    cost: CostSection = CostSection()

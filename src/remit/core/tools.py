@@ -65,7 +65,7 @@ class Tool:
         self.tier: Tier = TIERS[effect]
         self.description: str = options.pop("description", "")
         self.needs: Needs | None = options.pop("needs", None)
-        self.reconcile: Callable[..., str] | None = options.pop("reconcile", None)
+        self.reconcile: Callable[..., Any] | None = options.pop("reconcile", None)
         self.verbs: tuple[str, ...] = options.pop("verbs", ())
         self.returns: str = options.pop("returns", "tool")
         self.label = Label(self.returns, None, (f"tool:{self.name}",) if self.returns == "untrusted" else ())
@@ -121,7 +121,7 @@ def tool(
     effect: str = "unsafe",
     needs: Needs | None = None,
     verbs: tuple[str, ...] = (),
-    reconcile: Callable[..., str] | None = None,
+    reconcile: Callable[..., Any] | None = None,
     returns: str = "tool",
     labels: Any = None,
     serial: bool = False,
@@ -138,7 +138,7 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         needs: arguments as keywords -> the resources that grants must cover (built-in tools; an own tool needs
             only `tool:NAME`, which listing it grants).
         verbs: the grant verbs that `needs` can ask for; a built-in is shown to a model when each has a grant.
-        reconcile: (ctx, arguments as keywords) -> "done" | "not-done" | "unknown" after a crash.
+        reconcile: (ctx, arguments as keywords) -> "done" | "not-done" | "unknown" after a crash; sync or async.
         returns: trust of what it returns: untrusted | tool | system.
         labels: what the fields of its result and its arguments mean, as one tool of a label file
             (docs/reference/label-files.md); then single values are followed instead of the whole context.

@@ -24,6 +24,19 @@ class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
     """of the output: reasoning"""
     requests: int = 1
     """how many calls these counts are the sum of"""
+    cache_write_1h_tokens: int = 0
+    """of the cache-written: kept for an hour, which costs more"""
+    input_audio_tokens: int = 0
+    """of the input: sound"""
+    cached_audio_tokens: int = 0
+    """of the cached: sound"""
+    output_audio_tokens: int = 0
+    """of the output: sound"""
+    output_image_tokens: int = 0
+    """of the output: pictures"""
+    billed_input_tokens: int = 0
+    """what the price counts, where a provider bills other numbers than it counts; 0 with billed_output_tokens = same"""
+    billed_output_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -33,6 +46,13 @@ class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
             self.output_tokens + other.output_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             self.requests + other.requests,
+            self.cache_write_1h_tokens + other.cache_write_1h_tokens,
+            self.input_audio_tokens + other.input_audio_tokens,
+            self.cached_audio_tokens + other.cached_audio_tokens,
+            self.output_audio_tokens + other.output_audio_tokens,
+            self.output_image_tokens + other.output_image_tokens,
+            self.billed_input_tokens + other.billed_input_tokens,
+            self.billed_output_tokens + other.billed_output_tokens,
         )
 
 

@@ -16,8 +16,8 @@ from remit.gate.scope import Scope
 from remit.ports.journal import InboxRow
 
 if TYPE_CHECKING:
+    from remit.gate.door import Gate
     from remit.gate.resolve import Action
-    from remit.ports.approver import Approver
     from remit.ports.clock import Clock
 
 
@@ -29,19 +29,26 @@ class Edited(Exception):  # not an error: control flow back to block 1
         self.answer = answer
 
 
-async def settle(
-    ask: Ask, action: Action, scope: Scope, answer: WaitClosed | None, approver: Approver | None, clock: Clock
-) -> Waiting | None:
+async def settle(ask: Ask, action: Action, scope: Scope, answer: WaitClosed | None, gate: Gate) -> Waiting | None:
     """None = approved; raises Refusal. `answer` is what the journal already holds for this key."""
+    approver, clock = gate.approver, gate._clock
     if answer is not None and answer.digest == action.digest:
         _refused(answer)
         return None
     recorded = scope.recorded.get(action.key) if scope.recorded is not None else None
     if recorded is not None and recorded.state == "waiting" and answer is None and recorded.digest == action.digest:
         row = _row(recorded.item, action, scope, ask, clock.now_ms())
+        due_ms = recorded.wait.due_ms
+        if due_ms and clock.now_ms() >= due_ms:  # nobody answered in time: no
+            closed = WaitClosed(action.key, row.id, "expired", action.digest, "clock", "nobody answered in time")
+            scope.emit(closed)
+            _refused(closed)
     else:
         row = _row(new_id("ask", clock.now_ms(), clock.random_bits(80)), action, scope, ask, clock.now_ms())
-        scope.emit(WaitOpened(action.key, row.id, action.name, action.digest, ask.question, action.arguments))
+        due_ms = 0 if gate.approval_s is None else clock.now_ms() + round(gate.approval_s * 1000)
+        question = (action.name, action.digest, ask.question, action.arguments)
+        scope.emit(WaitOpened(action.key, row.id, *question, due_ms=due_ms))
+    scope.due_ms = min(scope.due_ms or due_ms, due_ms or scope.due_ms)
     if approver is None:
         return Waiting(row.id)
     await scope.log.flush()
@@ -61,7 +68,8 @@ async def settle(
 def _refused(answer: WaitClosed) -> None:
     """Raise Refusal for an answer that was no."""
     if answer.decision not in ("approved", "edited"):
-        why = f"a person refused this call: {answer.reason or 'no reason given'}"
+        who = "nobody answered" if answer.decision == "expired" else "a person refused this call"
+        why = f"{who}: {answer.reason or 'no reason given'}"
         raise Refusal(Deny("approval_refused", "approval", why))
 
 

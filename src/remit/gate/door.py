@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from remit.core.effects import Ask, Deny, Done, Failed, Need, Outcome, Refusal, Refused, Waiting, must, storable
+from remit.core.effects import Ask, Deny, Done, Failed, Need, Outcome, Parked, Refusal, Refused, Waiting, must, storable
 from remit.core.events import EffectDenied, EffectDone, EffectFailed, EffectInDoubt, WaitClosed
-from remit.core.ids import new_id
+from remit.core.ids import idempotency_key, new_id
 from remit.core.labels import join
 from remit.core.messages import ToolCall
 from remit.core.model import ModelRequest, Reply, StreamEnd
@@ -25,15 +26,15 @@ from remit.core.needs import net
 from remit.core.shown import as_text
 from remit.errors import Conflict, Denied, Exhausted, Invalid, ModelError, RemitError, Unavailable
 from remit.gate import approval, budget, flow, grant
-from remit.gate.rate import Rates
 from remit.gate.resolve import Action, model_action, tool_action
 from remit.gate.scope import Scope
 from remit.guard.handles import Lease
 from remit.guard.ledger import Pricing, Reservation
 from remit.guard.policy_admission import joined
 from remit.guard.policy_meter import InFlight
+from remit.guard.rates import Rates
 from remit.guard.screen import Screening
-from remit.ports.runtime import Call, current_call
+from remit.ports.runtime import ToolBody, current_call
 from remit.ports.tool import Context
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Gate:
         self._rates = rates
         self._pricing = pricing
         self.approver = approver
+        self.approval_s: float | None = None  # how long a question stays open; None = until somebody answers
+        self.transact: Callable[..., Any] | None = None  # the journal's, for tools of its tier
         self.screening = Screening()
         self.mask: Callable[[str], str] = str  # vault values out of what a tool returned
 
@@ -77,11 +80,15 @@ class Gate:
         """Perform one attempt of a model call."""
         if model.url:
             scope.screen = self.screening.for_model(model.url, scope.screen, scope.emit)
-        if (scope.ledger.limited or not scope.authority.plain) and request.settings.max_tokens is None:
+        if (
+            scope.ledger.limited or self._rates.limited or not scope.authority.plain
+        ) and request.settings.max_tokens is None:
             # A ceiling can only be kept when the reply has one.
             settings = msgspec.structs.replace(request.settings, max_tokens=budget.DEFAULT_MAX_OUTPUT)
             request = msgspec.structs.replace(request, settings=settings)
-        return self.perform(model_action(key, model, request), scope)  # --------------- 1 resolve
+        recorded = scope.recorded
+        known = "" if recorded is None else recorded.known_digest(key, len(request.messages))
+        return self.perform(model_action(key, model, request, known), scope)  # --------- 1 resolve
 
     async def perform(self, action: Action, scope: Scope, answer: WaitClosed | None = None) -> Outcome:
         """The nine blocks for a resolved action; a check that says no raises Refusal."""
@@ -93,32 +100,29 @@ class Gate:
             agreed = recorded
         held: Reservation | None = None
         outcome: Outcome | None = None
-        rated = False
+        rated: Any = None
         try:
             asked = self._granted(action, scope)  # ------------------------------------- 2 grant
             ask = self._judge(asked, action, scope, agreed)  # --------------------------- 3 flow
             if scope.screen is not None and action.tool is not None:
                 ask = await self._screened(ask, action, scope)
             if self._rates.limited:  # --------------------------------------------------- 4 rate
-                must(await self._rates.acquire(action.rate_name, scope.priority))
-                rated = True
+                rated = await self._rates.acquire(action, scope, self._pricing, self._clock.now_ms())
             held = self._reserve(action, scope)  # -------------------------------------- 5 budget
             if ask is not None:  # ------------------------------------------------------ 6 approval
-                waiting = await approval.settle(ask, action, scope, answer, self.approver, self._clock)
+                waiting = await approval.settle(ask, action, scope, answer, self)
                 if waiting is not None:
                     return waiting
             scope.emit(action.intent(scope.label))  # ----------------------------------- 7 intent
-            if action.tier != "pure":
-                await scope.log.flush()
-            action.tried = True
-            outcome = await self._effect(action, scope)  # ------------------------------ 8 effect, 9 outcome
+            # ------------------------------------------------------------------------- 8 effect, 9 outcome
+            outcome = await (self._effect if action.tier == "pure" else self._act)(action, scope)
             return outcome
         except Refusal as no:
             return self._refuse(no.deny, action.key, action.name, scope, action)
         finally:
             self._settle(action, scope, outcome, held)
-            if rated:
-                self._rates.release(action.rate_name)
+            if rated is not None:
+                self._rates.release(rated, action, scope, outcome)
 
     async def _replayed(self, action: Action, scope: Scope) -> Outcome | bool:
         """What the journal says became of the effect; else whether a person has already agreed to it."""
@@ -139,6 +143,8 @@ class Gate:
         found = flow.check(action, scope)
         if isinstance(found, Deny):
             raise Refusal(found)
+        if scope.forked and action.tier == "unsafe":
+            asked = joined(asked, Ask(f"This run is a fork: {action.name} may have happened before. Do it?"))
         return None if agreed else joined(asked, found)
 
     async def _screened(self, ask: Ask | None, action: Action, scope: Scope) -> Ask | None:
@@ -176,7 +182,19 @@ class Gate:
         maximum = action.request.settings.max_tokens or budget.DEFAULT_MAX_OUTPUT
         return budget.reserve_model(ledger, action.name, (action.size, maximum), self._pricing, self._clock.now_ms())
 
+    async def _act(self, action: Action, scope: Scope) -> Outcome:
+        """An effect that must not be cut: its intent is durable first."""
+        scope.acting += 1
+        try:
+            await scope.log.flush()
+            return await self._effect(action, scope)
+        finally:
+            scope.acting -= 1
+            if scope.calm is not None and not scope.acting:
+                scope.calm()
+
     async def _effect(self, action: Action, scope: Scope) -> Outcome:
+        action.tried = True
         started = self._clock.monotonic()
         try:
             if action.tool is not None:
@@ -190,6 +208,10 @@ class Gate:
         except asyncio.CancelledError:
             self._interrupted(action, scope, started)
             raise
+        except Parked as parked:  # its own code waits for a person or a moment
+            from remit.guard.waits import park
+
+            return park(scope, action.key, parked)
         except RemitError as e:
             return self._failed(e, action, scope, started)
         except Exception as e:  # a model that somebody else wrote may raise anything; the run ends with a clear error
@@ -217,11 +239,14 @@ class Gate:
         values = action.values
         if signature.context:
             values = {**values, signature.context: self._lend(action, scope, lease)}
-        token = current_call.set(call := Call(scope, action.key, action.brought))
+        token = current_call.set(call := ToolBody(scope, action.key, action.brought))
         limit = InFlight(scope.authority, scope.remit, action.needs, lease, tool.timeout_s)
         try:
             with limit:
-                if signature.is_async:
+                if tool.tier == "transactional" and self.transact is not None:
+                    key = idempotency_key(scope.run_id, action.key)
+                    value = await self.transact(key, tool, values, values.get(signature.context))
+                elif signature.is_async:
                     value = await tool.fn(**values)
                 else:
                     value = await asyncio.to_thread(tool.fn, **values)
@@ -253,9 +278,10 @@ class Gate:
             run_id=scope.run_id,
             agent=scope.agent,
             key=action.key,
-            idempotency_key=f"{scope.run_id}:{action.key}",
+            idempotency_key=idempotency_key(scope.run_id, action.key),
             now_ms=self._clock.now_ms(),
             handles=scope.handles(scope, lease),
+            waits=partial(_waits, scope, action.key, self),
         )
 
     def _failed(self, e: RemitError, action: Action, scope: Scope, started: float) -> Outcome:
@@ -277,8 +303,8 @@ class Gate:
         return Failed(e, label)
 
     def _interrupted(self, action: Action, scope: Scope, started: float) -> None:
-        """A cancelled effect: what was pure has failed, what was not is in doubt."""
-        if action.tier == "pure":
+        """A cancelled effect: what may run again has failed, what may not is in doubt."""
+        if action.tier != "unsafe":
             scope.emit(EffectFailed(action.key, "cancelled", "cancelled", duration_ms=self._since(started)))
         else:
             self._doubt(action, scope)
@@ -292,6 +318,9 @@ class Gate:
         self, deny: Deny, key: str, name: str, scope: Scope, action: Action | None = None, arguments: Any = None
     ) -> Refused:
         scope.denied += 1
+        known = scope.recorded.get(key) if scope.recorded is not None else None
+        if known is not None and known.state == "denied":
+            return Refused(deny)  # the journal says so already
         digest, arguments = (action.digest, action.arguments) if action is not None else ("", storable(arguments))
         shown = name[:64].encode("ascii", "replace").decode()
         scope.emit(EffectDenied(key, shown, deny.check, deny.code, deny.why, deny.hint, digest, arguments))
@@ -299,6 +328,12 @@ class Gate:
 
     def _since(self, started: float) -> int:
         return round((self._clock.monotonic() - started) * 1000)
+
+
+def _waits(scope: Scope, key: str, gate: Gate) -> Any:
+    from remit.guard.waits import waits_of  # most tools wait for nobody
+
+    return waits_of(scope, key, gate._clock, gate.approver)
 
 
 async def _ask_model(key: str, model: Model, request: ModelRequest, scope: Scope) -> Reply:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from remit.core.effects import Deny, Done, Failed, Outcome, Refused
+from remit.core.effects import Deny, Done, Failed, Outcome, Refused, Waiting
 from remit.core.events import EffectDone, EffectResolved
 from remit.core.ids import new_id
 from remit.core.model import Reply
@@ -37,8 +37,15 @@ async def answer(
     """The recorded outcome; False = perform it now; True = perform it, a person already agreed to exactly this."""
     assert scope.recorded is not None
     record = scope.recorded.get(action.key)
-    if record is None:
-        return False
+    found = False if record is None else await _known(record, action, scope, lend, clock)
+    if isinstance(found, bool) and scope.control is not None and scope.control.stops(action.key, action.name):
+        return Waiting("", "breakpoint")
+    return found
+
+
+async def _known(
+    record: Any, action: Action, scope: Scope, lend: Callable[[Action, Scope, Lease], Any], clock: Clock
+) -> Outcome | bool:
     edited = record.answer is not None and record.answer.digest == action.digest
     if record.digest and record.digest != action.digest and not edited:
         raise NonDeterminism(
@@ -60,7 +67,7 @@ async def answer(
             return Refused(Deny(d.code, d.check, d.why, d.hint))
         case "in_doubt":
             return _resolved(record, action, scope) if record.resolution else open_doubt(action, scope, record, clock)
-        case "intent" if action.tier not in ("pure", "idempotent"):
+        case "intent" if action.tier == "unsafe" or (scope.forked and action.tier == "idempotent"):
             return await _reconcile(record, action, scope, lend, clock)
     return False
 
@@ -68,7 +75,7 @@ async def answer(
 def _try_again(record: Any, action: Action, scope: Scope) -> bool:
     """A model attempt that was cut off, or that failed for the moment as the last of its row, is made again."""
     if record.failed.code == "cancelled":
-        return action.tier == "pure"
+        return action.tier != "unsafe"
     base, _, number = action.key.partition("#")
     following = f"{base}#{int(number or 0) + 1}"
     newest = scope.recorded is not None and scope.recorded.get(following) is None
@@ -101,7 +108,8 @@ async def _reconcile(
     if tool is not None and tool.reconcile is not None:
         lease = Lease(action.needs, builtin=tool.builtin, tainted=scope.label.untrusted, timeout_s=tool.timeout_s)
         try:
-            verdict = tool.reconcile(lend(action, scope, lease), **action.values)
+            found = tool.reconcile(lend(action, scope, lease), **action.values)
+            verdict = found if isinstance(found, str) else await found
         except RemitError:
             verdict = "unknown"
         finally:

@@ -112,10 +112,10 @@ def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:
     return action
 
 
-def model_action(key: str, model: Model, request: ModelRequest) -> Action:
-    """The action of a model call."""
-    text = _encode(request)
-    action = Action(key, "model", model.name, "pure", sha256(text).hexdigest(), len(request.messages))
+def model_action(key: str, model: Model, request: ModelRequest, known: str = "") -> Action:
+    """The action of a model call; `known` is its digest where a replay need not compute it."""
+    text = b"" if known else _encode(request)
+    action = Action(key, "model", model.name, "pure", known or sha256(text).hexdigest(), len(request.messages))
     action.model = model
     action.request = request
     action.size = len(text)

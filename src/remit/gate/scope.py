@@ -27,18 +27,27 @@ class Recorder(Protocol):
         """The record of a structural key, or None."""
         ...
 
+    def known_digest(self, key: str, messages: int) -> str:
+        """The digest of a recorded model call that need not be computed again; "" = compute it."""
+        ...
+
 
 class Scope:
     """State of one run as the gate sees it."""
 
     __slots__ = (
+        "acting",
         "agent",
         "authority",
+        "calm",
         "cleared",
+        "control",
         "denied",
         "deps",
+        "due_ms",
         "emit",
         "find_tool",
+        "forked",
         "handles",
         "label",
         "ledger",
@@ -53,6 +62,7 @@ class Scope:
         "tool_calls",
         "tools",
         "values",
+        "waited",
     )
 
     def __init__(  # noqa: PLR0913  # made by the runner only, by keyword
@@ -97,6 +107,12 @@ class Scope:
         self.screen: Screen | None = None  # None = nothing is configured, and no model is remote
         self.tool_calls = 0
         self.denied = 0
+        self.forked = False  # unsafe effects ask first: another run may have done them
+        self.control: Any = None  # breakpoints of whoever debugs the run; None = there are none
+        self.acting = 0  # effects under way that must not be cut
+        self.calm: Callable[[], None] | None = None  # called once none of those is under way; set by a cancellation
+        self.due_ms = 0  # wall clock at which a parked run goes on by itself; 0 = never
+        self.waited: dict[str, int] = {}  # how many waits each call has asked for
 
     def _told(self, event: Event) -> None:
         assert self.listener is not None

@@ -171,6 +171,8 @@ class Handles:
         self._now_ms = now_ms
         self._outside = outside
         self._folder = folder
+        self.transaction: Any = None
+        """of a call of the tier transactional, while its body runs"""
 
     @property
     def files(self) -> Files:

@@ -134,6 +134,11 @@ def decode_event(body: bytes) -> Event:
     except (ValueError, RecursionError) as error:
         tag = _tag_of(body)
         if tag and tag not in _TAGS:
+            from remit.journal.upcast import upcast  # only an old journal has such events
+
+            older = upcast(tag, body)
+            if older is not None:
+                return decode_event(older)
             raise InternalError("journal_format", f"unknown kind of event: {tag!r:.60}") from None
         if tag and stand_in(body) is not body:
             raise Invalid("key_missing", f"the contents of the {tag} event are sealed") from None

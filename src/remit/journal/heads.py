@@ -9,7 +9,7 @@ release and activation, not by events), and running without a living holder is s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -66,9 +66,9 @@ def change_of(event: Event) -> Change | None:
 def inbox_row(event: Event, entry: Entry) -> InboxRow:
     """The inbox row that a wait_opened or effect_in_doubt event opens; chain_broken for another event."""
     if isinstance(event, WaitOpened):
-        kind, question = "approval", event.question
+        kind, question, form, due_ms = event.kind, event.question, event.form, event.due_ms
     elif isinstance(event, EffectInDoubt):
-        kind, question = "in_doubt", ""
+        kind, question, form, due_ms = "in_doubt", "", {}, 0
     else:
         raise Conflict("chain_broken", f"run {entry.run_id} seq {entry.seq}: an inbox item points to no question")
     return InboxRow(
@@ -81,6 +81,8 @@ def inbox_row(event: Event, entry: Entry) -> InboxRow:
         event.digest,
         question,
         entry.at_ms,
+        form,
+        due_ms,
     )
 
 
@@ -92,9 +94,12 @@ def check_status(status: str) -> None:
 
 def check_answer(row: InboxRow, event: Event) -> None:
     """Refuse an answer that is of another kind, item or key than the question (a defect of `make`)."""
-    kind = WaitClosed if row.kind == "approval" else EffectResolved
+    kind = EffectResolved if row.kind == "in_doubt" else WaitClosed
     if not isinstance(event, kind) or event.item != row.id or event.key != row.key:
         raise InternalError("internal", f"{type(event).__name__} does not answer the {row.kind} item {row.id}")
+
+
+NO_ITEMS: Final[Mapping[str, tuple[int, bool]]] = {}  # most runs ask nobody
 
 
 class Head:
@@ -109,7 +114,7 @@ class Head:
         self.parent = started.parent
         self.started_ms = at_ms
         self.status = "running"
-        self.items: dict[str, tuple[int, bool]] = {}
+        self.items: Mapping[str, tuple[int, bool]] = NO_ITEMS
         """item -> (seq of the question, open)"""
 
     def apply(self, change: Change, seq: int) -> None:
@@ -117,13 +122,13 @@ class Head:
         if change.status and self.status not in FINAL:
             self.status = change.status
         if change.opens:
-            self.items[change.opens] = (seq, True)
+            self.items = {**self.items, change.opens: (seq, True)}
         elif not self.items:
             return
         elif change.closes == "*":
             self.items = {item: (at, False) for item, (at, _) in self.items.items()}
         elif change.closes in self.items:
-            self.items[change.closes] = (self.items[change.closes][0], False)
+            self.items = {**self.items, change.closes: (self.items[change.closes][0], False)}
 
     def row(self, last: Entry, status: str) -> RunRow:
         """The list row, with `status` as shown."""

@@ -11,12 +11,15 @@ does not grow; running and parked runs are never forgotten. One `MemoryRunLog` b
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from remit.core.events import Event, RunDone, RunResumed, RunStarted
+from remit.core.tools import Tool
 from remit.errors import Conflict, Invalid
 from remit.journal.chain import Tip, check_chain, check_run_id, decode_event, encode_event
 from remit.journal.heads import CHANGES, FINAL, Change, Head, change_of, check_answer, check_status, inbox_row
+from remit.journal.listeners import Listeners
 from remit.journal.owner import this_process
 from remit.journal.verify import RunCheck
 from remit.ports.clock import Clock
@@ -27,9 +30,9 @@ class _Run:
     __slots__ = ("_chained", "_tip", "head", "log", "noted")
 
     def __init__(self, head: Head) -> None:
-        self._chained: list[Entry] = []
-        self.noted: list[tuple[int, bytes]] = []
-        """(wall clock, body) of events that are not in the chain yet"""
+        self._chained: list[Entry] | None = None
+        self.noted: list[Any] = []
+        """wall clock and body, by turns, of events that are not in the chain yet: nothing for the collector"""
         self._tip: Tip | None = None
         self.head = head
         self.log: MemoryRunLog | None = None
@@ -48,15 +51,18 @@ class _Run:
     @property
     def entries(self) -> list[Entry]:
         """All events in their chain."""
+        if self._chained is None:
+            self._chained = []
         if self.noted:
-            self._chained += [self.tip.add(body, at_ms) for at_ms, body in self.noted]
+            noted = iter(self.noted)
+            self._chained += [self.tip.add(body, at_ms) for at_ms, body in zip(noted, noted, strict=True)]
             self.noted.clear()
         return self._chained
 
     @property
     def count(self) -> int:
         """How many events there are."""
-        return len(self._chained) + len(self.noted)
+        return len(self._chained or ()) + len(self.noted) // 2
 
 
 class MemoryRunLog:
@@ -83,7 +89,7 @@ class MemoryRunLog:
             raise Conflict("stale_epoch", f"the activation {self.epoch} of run {self.run_id} has ended")
         run = self._run
         change = change_of(event) if type(event) in CHANGES else None
-        run.noted.append((self._now_ms(), encode_event(event)))
+        run.noted += self._now_ms(), encode_event(event)
         if change is not None:
             self._journal._apply(run, change, run.count)
 
@@ -117,6 +123,8 @@ class MemoryJournal:
         self._finished: deque[str] = deque()
         self._items: dict[str, str] = {}
         """inbox item -> run that holds it"""
+        self._listeners = Listeners()
+        self._transactions: Any = None
 
     def create(self, run_id: str, event: RunStarted) -> MemoryRunLog:
         """See ports.journal.Journal; raises value_invalid (run id), run_active (it exists)."""
@@ -125,7 +133,7 @@ class MemoryJournal:
         run = _Run(Head(check_run_id(run_id), event, 0))
         run.log = MemoryRunLog(self, run, 1)
         run.log.note(event)
-        run.head.started_ms = run.noted[0][0]
+        run.head.started_ms = run.noted[0]
         self._runs[run_id] = run
         while len(self._runs) > self._max_runs and self._finished:
             self._forget(self._finished.popleft())
@@ -187,11 +195,27 @@ class MemoryJournal:
         check_answer(row, event)
         last = run.entries[-1]
         run.tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
-        run.noted.append((self.clock.now_ms(), encode_event(event)))
+        run.noted += self.clock.now_ms(), encode_event(event)
         change = change_of(event)
         if change is not None:
             self._apply(run, change, run.count)
+        self._listeners.tell(run_id)
         return run_id
+
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """See ports.journal.Journal."""
+        return self._listeners.add(listener)
+
+    async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
+        """Perform a transactional tool (transactions.py), in a database that lives as long as this journal."""
+        if self._transactions is None:
+            import apsw  # only such a tool needs SQLite
+
+            from remit.journal.transactions import Transactions
+
+            self._transactions = Transactions(lambda: apsw.Connection(":memory:"))
+        text: str = await self._transactions.perform(key, tool, values, context)
+        return text
 
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal."""
@@ -233,6 +257,7 @@ class MemoryJournal:
             self._finished.append(run.head.run_id)
         else:
             run.head.status = status
+            self._listeners.tell(run.head.run_id)
 
     def _forget(self, run_id: str) -> None:
         for item in self._runs.pop(run_id).head.items:

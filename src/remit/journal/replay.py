@@ -8,6 +8,9 @@ acts on `state`.
     done, failed, denied    the outcome; `done`, `failed`, `denied` holds the event
     in_doubt  `item` waits for a person; `resolution` "" = open, else done | not-done | retry
     waiting   `wait` asks a person; `answer` is None = open, else the decision
+    parked    the tool's own code waits; it runs again
+    timer     `due_ms` is the moment; `answer` is None until it came
+    noted     `value` is what the code took from outside
 
 A new intent of the same key replaces outcome, doubt and resolution and keeps the answered wait (the
 approval came before the intent). A new wait replaces the older wait and its answer.
@@ -16,8 +19,9 @@ approval came before the intent). A new wait replaces the older wait and its ans
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -28,22 +32,33 @@ from remit.core.events import (
     EffectFailed,
     EffectInDoubt,
     EffectIntent,
+    EffectParked,
     EffectResolved,
     Event,
+    Forked,
+    MessageReceived,
+    ModelNote,
+    Noted,
+    Patched,
     Reflected,
+    Routed,
     RunDone,
     RunResumed,
     RunStarted,
     Screened,
+    TimerSet,
     WaitClosed,
     WaitOpened,
 )
 from remit.core.labels import SYSTEM, Label
-from remit.errors import Conflict
+from remit.core.messages import Text
+from remit.core.model import Reply
+from remit.errors import Conflict, Invalid
 from remit.journal.chain import decode_event
 from remit.ports.journal import Entry
 
-State = Literal["intent", "done", "failed", "denied", "in_doubt", "waiting"]
+encode: Final = msgspec.json.Encoder().encode
+State = Literal["intent", "done", "failed", "denied", "in_doubt", "waiting", "parked", "timer", "noted"]
 
 
 class Record(Struct, frozen=True):
@@ -52,7 +67,7 @@ class Record(Struct, frozen=True):
     key: str
     state: State
     kind: str = ""
-    """model | tool; "" before the first intent"""
+    """model | tool | run; "" before the first intent"""
     name: str = ""
     digest: str = ""
     """of the newest intent, wait, doubt or denial"""
@@ -71,13 +86,19 @@ class Record(Struct, frozen=True):
     answer: WaitClosed | None = None
     attempts: int = 0
     """how many intents were written"""
+    due_ms: int = 0
+    """of a timer"""
+    value: Any = None
+    """what was noted"""
 
 
 class Recorded:
     """The records of one run, and what is known of the run as a whole.
 
     Attributes: started (the RunStarted event), cancel (CancelRequested or None), done (RunDone or None),
-    reflections (Reflected, in order), epoch and seq of the last entry.
+    reflections (Reflected, in order), routed (key -> Routed), patches (name -> whether its new path is taken),
+    messages (signals that came before anybody waited for them, in order), forked (Forked or None), epoch, seq and
+    time of the last entry.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -86,8 +107,15 @@ class Recorded:
         self.cancel: CancelRequested | None = None
         self.done: RunDone | None = None
         self.reflections: list[Reflected] = []
+        self.patches: dict[str, bool] = {}
+        self.messages: list[MessageReceived] = []
+        self.taken: set[int] = set()
+        """numbers of messages that this activation has taken"""
+        self.forked: Forked | None = None
+        self.routed: dict[str, Routed] = {}
         self.epoch = 0
         self.seq = 0
+        self.at_ms = 0
         for entry in entries:
             self.add(decode_event(entry.body), entry)
 
@@ -98,9 +126,28 @@ class Recorded:
             raise Conflict("chain_broken", "the run has no run_started event")
         return self._started
 
+    def begin(self, event: RunStarted) -> None:
+        """Begin without entries: a new run whose own events are not read again."""
+        self._started = event
+
     def get(self, key: str) -> Record | None:
         """The record of `key`, or None when nothing was written for it."""
         return self._records.get(key)
+
+    def known_digest(self, key: str, messages: int) -> str:
+        """The digest of a model call that need not be computed again; "" = compute it.
+
+        A request holds all messages before it, so the digest of a later one proves this one, too: the last recorded
+        turn is always computed, and those at powers of two on the way. So a replay costs in all what its longest
+        request costs, instead of the sum of all of them.
+        """
+        turn, _, rest = key.removeprefix("turn/").partition("/")
+        if rest != "model" or not turn.isdigit() or int(turn) & (int(turn) - 1) == 0:
+            return ""
+        record, later = self._records.get(key), self._records.get(f"turn/{int(turn) + 1}/model")
+        if record is None or later is None or record.state != "done" or later.state != "done":
+            return ""
+        return record.digest if record.arguments == messages else ""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -111,7 +158,7 @@ class Recorded:
 
     def add(self, event: Event, entry: Entry) -> None:
         """Fold one more event in."""
-        self.epoch, self.seq = entry.epoch, entry.seq
+        self.epoch, self.seq, self.at_ms = entry.epoch, entry.seq, entry.at_ms
         match event:
             case RunStarted():
                 self._started = event
@@ -121,15 +168,62 @@ class Recorded:
                 self.done = event
             case Reflected():
                 self.reflections.append(event)
-            case RunResumed() | Screened():
+            case Routed():
+                self.routed[event.key] = event
+            case RunResumed() | Screened() | ModelNote():
                 pass
+            case Patched():
+                self.patches.setdefault(event.name, event.active)
+            case MessageReceived():
+                self.messages.append(event)
+            case Forked():
+                self._fork(event)
             case _:
                 old = self._records.get(event.key) or Record(event.key, "intent")
                 self._records[event.key] = _next(old, event)
 
+    def _fork(self, event: Forked) -> None:
+        """The past of another run becomes this one's: how that one ended does not."""
+        self.forked, self.done, self.cancel = event, None, None
+        for key, value in event.edits.items():
+            self._records[key] = edited(self._records.get(key), key, value)
+
+
+def edited(record: Record | None, key: str, value: Any) -> Record:
+    """The record with another result; raises value_invalid when nothing with a result stands at `key`."""
+    if record is not None and record.wait is not None and record.answer is not None:
+        return replace(record, answer=replace(record.answer, value=value))
+    if record is not None and record.state == "noted":
+        return replace(record, value=value)
+    if record is None or not record.kind:
+        raise Invalid("value_invalid", f"there is no result at {key!r:.80} that could be edited")
+    if record.kind == "model":
+        result = encode(Reply((Text(as_json(value)),), "end"))
+    elif record.kind == "tool":
+        result = encode(as_json(value))
+    else:
+        result = encode({"status": "ok", "output": value})
+    done = EffectDone(key, msgspec.Raw(result), record.label)
+    return replace(record, state="done", done=done, failed=None, denied=None)
+
+
+def as_json(value: Any) -> str:
+    """A text as it is, everything else as its JSON."""
+    return value if isinstance(value, str) else encode(value).decode()
+
 
 _KeyedEvent = (
-    EffectIntent | EffectDone | EffectFailed | EffectDenied | EffectInDoubt | EffectResolved | WaitOpened | WaitClosed
+    EffectIntent
+    | EffectParked
+    | EffectDone
+    | EffectFailed
+    | EffectDenied
+    | EffectInDoubt
+    | EffectResolved
+    | WaitOpened
+    | WaitClosed
+    | TimerSet
+    | Noted
 )
 
 
@@ -153,6 +247,8 @@ def _next(old: Record, event: _KeyedEvent) -> Record:
             return replace(old, state="done", done=event, failed=None, denied=None, label=event.label)
         case EffectFailed():
             return replace(old, state="failed", failed=event, done=None, denied=None, label=event.label)
+        case EffectParked():
+            return replace(old, state="parked", item=event.item)
         case EffectDenied():
             named = replace(old, name=event.name or old.name, digest=event.digest or old.digest)
             return replace(
@@ -169,11 +265,25 @@ def _next(old: Record, event: _KeyedEvent) -> Record:
             return replace(doubt, state="in_doubt", item=event.item, resolution="")
         case EffectResolved():
             return replace(old, state="in_doubt", item=event.item, resolution=event.resolution)
+        case _:
+            return _waits(old, event)
+
+
+def _waits(old: Record, event: WaitOpened | WaitClosed | TimerSet | Noted) -> Record:
+    match event:
         case WaitOpened():
             fresh = Record(event.key, "waiting", old.kind, event.name, event.digest, old.tier, event.arguments)
             return replace(fresh, item=event.item, wait=event, attempts=old.attempts)
         case WaitClosed():
-            return replace(old, state="waiting", item=event.item, answer=event)
+            return replace(old, state=_closed(old), item=event.item, answer=event)
+        case TimerSet():
+            return replace(old, state="timer", item=event.item, due_ms=event.due_ms, answer=None)
+        case Noted():
+            return replace(old, state="noted", value=event.value)
+
+
+def _closed(old: Record) -> State:
+    return "timer" if old.state == "timer" else "waiting"
 
 
 def _or(new: Any, old: Any) -> Any:

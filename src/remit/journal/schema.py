@@ -219,7 +219,8 @@ def prepare(connection: apsw.Connection, path: str, busy_timeout_ms: int) -> Non
 def check_schema(connection: apsw.Connection, path: str) -> None:
     """Refuse a file that is no journal, a newer journal, or one whose schema was altered."""
     found: Any = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    schema: dict[str, str] = dict(found)
+    # Tables of tools (transactions.py) have names of their own.
+    schema: dict[str, str] = {name: sql for name, sql in found if not name.startswith("app_")}
     if connection.pragma("application_id") != APPLICATION_ID or "meta" not in schema:
         raise Invalid("value_invalid", f"not a journal of remit: {path}", hint="Name another file for the journal.")
     found = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()

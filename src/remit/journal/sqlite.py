@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -22,9 +22,11 @@ import apsw
 from msgspec.structs import replace
 
 from remit.core.events import Event, RunDone, RunStarted
+from remit.core.tools import Tool
 from remit.errors import Conflict, Invalid, RemitError
 from remit.journal import owner
 from remit.journal.audit import verify_file
+from remit.journal.bell import Bell
 from remit.journal.chain import Tip, check_run_id, decode_event, encode_event
 from remit.journal.encrypted import PLAIN, AtRest, choose_key
 from remit.journal.heads import CHANGES, FINAL, MAX_TASK, Head, change_of, check_status
@@ -35,6 +37,7 @@ from remit.journal.schema import connect, disk_error, prepare, read_entries
 from remit.journal.sealed import SEALED, Seal, Sealing, shown
 from remit.journal.signing_key import AuditPlace, SigningKey, default_place
 from remit.journal.takeover import Takeover, answer, holds, known_name, question, seal_of, unknown
+from remit.journal.transactions import Transactions
 from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
 from remit.ports.clock import Clock
@@ -158,6 +161,8 @@ class SqliteJournal:
         self._read_lock = threading.Lock()
         self._live = _LIVE.setdefault(self.path, set())
         self._logs: dict[str, SqliteRunLog] = {}
+        self.bell = Bell(self.path)
+        self._transactions = Transactions(self._connect, self.path)
         self.writer = Writer(connection, self.path, log)
 
     def create(self, run_id: str, event: RunStarted) -> SqliteRunLog:
@@ -252,9 +257,22 @@ class SqliteJournal:
 
     async def answer(self, item: str, make: Any) -> str:
         """See ports.journal.Journal. `make` runs in the writer thread, inside the transaction: keep it pure."""
-        return await self.writer.call(
+        run_id: str = await self.writer.call(
             lambda connection, log: answer(connection, log, self._clock, self._live, item, make, self._sealing)
         )
+        self.bell.ring(run_id)
+        return run_id
+
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """See ports.journal.Journal."""
+        return self.bell.listen(listener)
+
+    async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
+        """Perform a transactional tool; see transactions.py."""
+        return await self._transactions.perform(key, tool, values, context)
+
+    def _connect(self) -> apsw.Connection:
+        return connect(self.path, self._busy_timeout_ms, synchronous="FULL", key=self._key)
 
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal; streams, so memory does not grow with the journal."""
@@ -293,6 +311,8 @@ class SqliteJournal:
                 log._open = False
                 self.writer.release(log._pending, "running")
         await self.writer.close()
+        self.bell.close()
+        self._transactions.close()
         for log in logs:
             if log._pending.failure is not None and failure is None:
                 failure = log._pending.failure()
@@ -333,6 +353,8 @@ class SqliteJournal:
         if log is not None and log._pending is pending:
             del self._logs[pending.run_id]
             self._live.discard(pending.run_id)
+            if pending.release_as == "waiting" and pending.released:
+                self.bell.ring(pending.run_id)
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from remit.core.effects import Failed, Outcome
 from remit.core.model import ModelRequest, StreamReset
-from remit.errors import ModelError
+from remit.errors import InternalError, ModelError
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
 
@@ -24,13 +24,30 @@ BASE_S: Final = 1.0
 CAP_S: Final = 30.0
 
 
+class Compound:
+    """Several models under one name (compound.py): it makes its attempts itself."""
+
+    names: tuple[str, ...] = ()
+    """every model that it may ask"""
+
+    async def ask(self, gate: Gate, key: str, request: ModelRequest, scope: Scope, clock: Clock) -> Outcome:
+        """The outcome of its last attempt."""
+        raise InternalError("internal", "a compound model without attempts")
+
+
 async def ask(gate: Gate, key: str, model: Model, request: ModelRequest, scope: Scope, clock: Clock) -> Outcome:
     """The outcome of the last attempt."""
+    if isinstance(model, Compound):
+        return await model.ask(gate, key, request, scope, clock)
     attempt = 0
     while True:
         outcome = await gate.call_model(f"{key}#{attempt}" if attempt else key, model, request, scope)
-        if type(outcome) is not Failed or not _again(outcome, attempt):
+        if type(outcome) is not Failed:
             return outcome
+        if not _again(outcome, attempt):
+            from remit.models.known_names import with_names
+
+            return with_names(outcome, model.name)
         attempt += 1
         if outcome.error.code == "model_timeout":
             # The first byte of a whole reply comes when all of it is made; a stream shows its first at once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remit.core.messages import as_messages
 from remit.core.model import ModelRequest, Reply, Settings, ToolSpec, as_settings
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from remit.models.stream import ModelStream
 
 
+AUTO: Final = "auto"
+"""the policy of [router] in remit.toml"""
 AnySettings = Settings | Mapping[str, Any]
 """Settings, or a mapping of their fields."""
 
@@ -26,7 +28,7 @@ class ModelHandle:
 
     def __init__(self, name: str, *, base_url: str = "", api_key: str | None = None) -> None:
         provider, colon, model = str(name or "").partition(":")
-        if not colon or not provider or not model:
+        if (not colon or not provider or not model) and name != AUTO:
             raise Invalid("model_unknown", f"{name!r} is not provider:model")
         self.name = name
         self.base_url = base_url

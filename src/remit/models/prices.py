@@ -7,8 +7,9 @@ built-in model cost nothing.
 
 Rates are integers, in pico-dollars per million tokens, because some published prices have more
 than nine decimals; the sum is rounded once, half to even. A tier's rate counts for all tokens of a
-call whose input is above the tier's start. Prices by service tier, and what is not counted in text
-tokens (searches, audio hours), are not in the table.
+call whose input is above the tier's start. Where a provider bills other numbers than it counts (Cohere),
+the billed ones are priced. Prices by service tier, and what is not counted in tokens (searches, audio
+hours), are not in the table.
 """
 
 from __future__ import annotations
@@ -22,17 +23,29 @@ from msgspec import Struct
 
 from remit.core.usage import Usage
 
-FREE: Final = frozenset(("builtin", "ollama", "vllm", "llamacpp", "lmstudio", "sglang"))
+FREE: Final = frozenset(("builtin", "gguf", "ollama", "vllm", "llamacpp", "lmstudio", "sglang", "cache"))
 # remit's provider names -> names of the table, where they differ
 _ALIASES: Final = {
     "openai-chat": "openai",
     "openai-responses": "openai",
     "anthropic-messages": "anthropic",
+    "gemini": "google",
+    "vertex": "google",
+    "bedrock": "aws",
+    "bedrock-converse": "aws",
+    "bedrock-mantle": "aws",
+    "cohere-v2": "cohere",
+    "azure-chat": "azure",
+    "openrouter-responses": "openrouter",
     "xai": "x-ai",
+    "xai-responses": "x-ai",
+    "deepseek-responses": "deepseek",
+    "moonshot": "moonshotai",
 }
 # pico-dollars per million tokens, over tokens, are 10**-18 dollars: 10**9 of them are a nano-dollar
 _UNITS: Final = 10**9
 _PER_REQUEST: Final = 1000  # "q" is per thousand requests, the token rates per million tokens
+_START: Final = re.compile(r"\^((?:[a-z0-9/-]|\\\.)+)(?=\\d|\$|\[)")  # up to what is certainly no quantifier
 _MAX_KNOWN: Final = 4096  # models that are remembered; names may come from outside
 
 Rate = int | list[Any]
@@ -66,12 +79,34 @@ def price_nano(provider: str, model: str, usage: Usage, at_ms: int | None = None
     prices = _prices(provider, model, at_ms)
     if prices is None:
         return None
+    if usage.billed_input_tokens or usage.billed_output_tokens:
+        usage = Usage(usage.billed_input_tokens, output_tokens=usage.billed_output_tokens, requests=usage.requests)
     level = usage.input_tokens
+    total = 0
     fresh = usage.input_tokens
     made = usage.output_tokens
-    total = 0
+    cached, written = usage.cached_tokens, usage.cache_write_tokens
     # What has a rate of its own is taken out of the whole; what has none is billed as the whole.
-    for key, tokens in (("c", usage.cached_tokens), ("w", usage.cache_write_tokens)):
+    if (
+        usage.cache_write_1h_tokens
+        or usage.input_audio_tokens
+        or usage.output_audio_tokens
+        or usage.output_image_tokens
+    ):
+        for key, tokens, within in (
+            ("h", min(usage.cache_write_1h_tokens, written), "w"),
+            ("b", min(usage.cached_audio_tokens, cached), "c"),
+            ("a", usage.input_audio_tokens - usage.cached_audio_tokens, "i"),
+            ("p", usage.output_audio_tokens, "o"),
+            ("m", usage.output_image_tokens, "o"),
+        ):
+            if tokens > 0 and key in prices:
+                total += _rate(prices[key], level) * tokens
+                fresh -= tokens if within != "o" else 0
+                made -= tokens if within == "o" else 0
+                cached -= tokens if within == "c" else 0
+                written -= tokens if within == "w" else 0
+    for key, tokens in (("c", cached), ("w", written)):
         if tokens and key in prices:
             fresh -= tokens
             total += _rate(prices[key], level) * tokens
@@ -102,11 +137,31 @@ def worst_case_nano(
         return None
     chosen = [_choose(variants, at_ms)] if at_ms is not None else [prices for _, prices in variants]
     for prices in chosen:
-        given = max(_rate(prices.get(key, 0), input_tokens) for key in "icwh")
-        made = max(_rate(prices.get(key, 0), input_tokens) for key in "or")
+        given = max(_rate(prices.get(key, 0), input_tokens) for key in "icwhab")
+        made = max(_rate(prices.get(key, 0), input_tokens) for key in "orpm")
         asked = _rate(prices.get("q", 0), input_tokens) * _PER_REQUEST
         worst = max(worst, given * input_tokens + made * max_output_tokens + asked)
     return -(-worst // _UNITS)
+
+
+def priced_models(provider: str) -> int:
+    """How many models of a provider the table knows; 0 = none."""
+    known = _provider(_ALIASES.get(provider, provider))
+    return 0 if known is None else sum(1 for _, prices in known.models if prices)
+
+
+def listed_names(provider: str) -> list[str]:
+    """Names, and parts of names, that the table has for a provider; each once."""
+    known = _provider(_ALIASES.get(provider, provider))
+    found: dict[str, None] = {}
+    pending = [clause for clause, _ in known.models] if known is not None else []
+    while pending:
+        sign, operand = pending.pop()
+        if sign in ("|", "&"):
+            pending += operand
+        elif sign != "r":
+            found[operand] = None
+    return list(found)
 
 
 def table_version() -> str:
@@ -186,6 +241,9 @@ def _variants(provider: str, model: str) -> list[Any] | None:
 
 
 def _find(name: str, model: str) -> list[Any] | None:
+    if name == "huggingface":  # the router names who serves a model after its name
+        model, _, served_by = model.partition(":")
+        name = f"huggingface_{served_by}"
     provider = _provider(name)
     if provider is None or len(model) > 300:
         return None
@@ -216,5 +274,7 @@ def _matches(clause: list[Any], model: str) -> bool:
     if sign == "$":
         return model.endswith(operand)
     if sign == "r":
-        return re.search(operand, model) is not None
+        # Most begin with the plain start of a name: a model with another start is not worth a compilation.
+        start = _START.match(operand) if "|" not in operand else None
+        return (start is None or model.startswith(start[1].replace("\\.", "."))) and bool(re.search(operand, model))
     return (any if sign == "|" else all)(_matches(part, model) for part in operand)

@@ -13,13 +13,15 @@ class Answer(Struct, frozen=True):
     """A person's decision on one question."""
 
     decision: str
-    """approved | denied | edited"""
+    """approved | denied | edited | answered"""
     by: str
     reason: str = ""
     arguments: dict[str, Any] | None = None
     """the changed arguments of an edit; they pass every check of the gate again"""
     code: str = ""
     """what the person typed from an authenticator, where the call needs it; never journalled"""
+    value: Any = None
+    """of `answered`: what the question's form asks for"""
 
 
 class Approver(Protocol):

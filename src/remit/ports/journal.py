@@ -6,7 +6,7 @@ that is written checks it, so a process that lost its run writes nothing more (`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -49,7 +49,7 @@ class InboxRow(Struct, frozen=True):
 
     id: str
     kind: str
-    """approval | in_doubt"""
+    """approval | in_doubt | input | signal"""
     run_id: str
     tool: str
     arguments: Any
@@ -57,6 +57,10 @@ class InboxRow(Struct, frozen=True):
     digest: str
     question: str = ""
     opened_ms: int = 0
+    form: dict[str, Any] = {}
+    """what the answer of an `input` must be like (core/forms.py)"""
+    due_ms: int = 0
+    """until when it can be answered; 0 = always"""
 
 
 class RunLog(Protocol):
@@ -116,6 +120,14 @@ class Journal(Protocol):
         """Close `item` once: append `make(row)` (WaitClosed | EffectResolved) to its run; returns the run id.
 
         Works while the run is parked and while its process is gone; raises item_unknown, approval_used, run_active.
+        """
+        ...
+
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener(run id)` in this loop when any process parks or answers a run; returns what ends it.
+
+        May call too often, and may lose a call when a process dies: whoever follows also looks when it begins.
+        `listener("")` = look at all of them.
         """
         ...
 

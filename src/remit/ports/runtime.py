@@ -40,6 +40,16 @@ class Call:
         self.label = label
         """trust of what its children learned; the tool's result joins it"""
 
+    parks = False
+    """whether a child that waits makes whoever started it wait, too"""
+
+
+class ToolBody(Call):
+    """The body of a tool: runs and models that it uses are found again by their order in it."""
+
+    __slots__ = ()
+    parks = True
+
 
 current_call: ContextVar[Call | None] = ContextVar("remit_call", default=None)
 _current: ContextVar[RuntimePort | None] = ContextVar("remit_runtime", default=None)

@@ -6,6 +6,7 @@ The job says what the program may touch; the sandbox enforces it with the kernel
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -60,4 +61,40 @@ class Sandbox(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """`{what, healthy, needs}` for `remit doctor`."""
+        ...
+
+
+class Served(Protocol):
+    """A program that talks on its input and output as long as it lives."""
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes for its input; raises output_too_large (it does not read), sandbox_failed (it has ended)."""
+        ...
+
+    def stop(self) -> None:
+        """Have it ended; does not wait."""
+        ...
+
+    async def aclose(self) -> None:
+        """End it; the whole process tree is gone on return."""
+        ...
+
+
+class Servant(Protocol):
+    """A sandbox that serves programs."""
+
+    async def serve(self, job: SandboxJob, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> Served:
+        """Start a program; returns when it stands, confined.
+
+        Args:
+            job: its `stdin` is sent first; `timeout_s` is the longest life.
+            on_data: gets its output as it comes, on the event loop.
+            on_end: called once, on the event loop, with why it ended; nothing comes afterwards.
+
+        Raises: as `Sandbox.run`.
+        """
+        ...
+
+    def with_folders(self, folders: tuple[str, ...]) -> Servant:
+        """The same sandbox with further folders shown read-only."""
         ...

@@ -7,10 +7,12 @@ working when the call returns, so nothing can be kept for later.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from msgspec import Struct
+
+from remit.errors import Invalid
 
 if TYPE_CHECKING:
     from remit.ports.code_sandbox import CodeResult
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from remit.ports.sandbox import SandboxResult
 
 Deps = TypeVar("Deps")
+REQUIRED: Final[Any] = ...
+"""no default: a wait that ends without an answer raises"""
 
 
 class FileInfo(Struct, frozen=True, gc=False):
@@ -123,10 +127,19 @@ class Context(Generic[Deps]):
     """What a tool may use during one call."""
 
     __remit_context__ = True
-    __slots__ = ("_handles", "agent", "deps", "idempotency_key", "key", "now_ms", "run_id")
+    __slots__ = ("_handles", "_waits", "agent", "deps", "idempotency_key", "key", "now_ms", "run_id")
 
     def __init__(  # noqa: PLR0913  # made by the gate only, by keyword
-        self, deps: Any, *, run_id: str, agent: str, key: str, idempotency_key: str, now_ms: int, handles: Any
+        self,
+        deps: Any,
+        *,
+        run_id: str,
+        agent: str,
+        key: str,
+        idempotency_key: str,
+        now_ms: int,
+        handles: Any,
+        waits: Any = None,
     ) -> None:
         self.deps: Deps = deps
         self.run_id = run_id
@@ -134,10 +147,59 @@ class Context(Generic[Deps]):
         self.key = key
         """the call's structural key, for example turn/1/call/0"""
         self.idempotency_key = idempotency_key
-        """same on every retry and resume of this call"""
+        """64 hex digits for a receiver that tells repeats apart: same on every retry and resume, new after a fork"""
         self.now_ms = now_ms
         """wall clock at the start of the call"""
         self._handles = handles
+        self._waits = waits
+
+    async def ask(  # a question's options are keywords with defaults
+        self,
+        question: str,
+        *,
+        kind: str = "",
+        choices: Sequence[str] = (),
+        timeout_s: float | None = None,
+        default: Any = REQUIRED,
+        **form: Any,
+    ) -> Any:
+        """Ask a person; the run may wait for days, and restarts in between.
+
+        The tool's body runs again from its start once there is an answer: ask first, act afterwards.
+
+        Args:
+            question: what the person reads.
+            kind: text (default; select where there are choices) | text_area | boolean | number | select |
+                multi_select | date_time | file | json. See core/forms.py for the shape of the answers.
+            choices: of select and multi_select.
+            timeout_s: after that nobody can answer any more: `default` counts, or wait_expired is raised.
+            form: minimum, maximum, max_chars.
+
+        Raises:
+            Denied: approval_refused, the person refused to answer. Exhausted: wait_expired.
+        """
+        waits = self._waits()
+        return await waits.ask(question, waits.form(kind, choices, form), timeout_s, default)
+
+    async def wait_for(self, signal: str, *, timeout_s: float | None = None, default: Any = REQUIRED) -> Any:
+        """What the next signal of that name brings (`runtime.signal(run_id, name, value)`); waits as `ask` does."""
+        return await self._waits().wait_for(signal, timeout_s, default)
+
+    async def sleep(self, seconds: float) -> None:
+        """Go on after `seconds` of wall time; longer than a second, the run parks meanwhile, as for `ask`."""
+        await self._waits().sleep(seconds)
+
+    @property
+    def transaction(self) -> Any:
+        """The journal's open SQLite transaction, for a tool with effect="transactional".
+
+        `transaction.execute(sql, values)` returns the rows. What it writes becomes durable together with the call's
+        outcome, or not at all. Tables of the tool's own only: names that begin with `app_`.
+        """
+        lent = self._handles.transaction
+        if lent is None:
+            raise Invalid("usage_invalid", 'only a tool with effect="transactional" has a transaction')
+        return lent
 
     @property
     def files(self) -> Files:

@@ -30,7 +30,8 @@ class Codec(Protocol):
     wire: str
     """the family's name, for example openai-chat"""
     path: str
-    """appended to base_url, for example /chat/completions"""
+    """appended to base_url, for example /chat/completions; {model} in it is the model's name.
+    A codec may also have `stream_path` and `stream_type`: the path and the accept type of a streamed request."""
     version_path: str
     """version prefix of the official API, for example /v1"""
 

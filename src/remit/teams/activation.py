@@ -78,7 +78,7 @@ class Options(Struct, frozen=True):
 class _Held:
     """What `Runner._scope` asks of an agent that was prepared."""
 
-    __slots__ = ("ledger_budget", "open_tools", "remit", "tools")
+    __slots__ = ("cleared", "ledger_budget", "open_tools", "remit", "tools")
 
     def __init__(self, job: Job) -> None:
         own = [f"tool:{t.name}" for t in job.tools if not t.builtin]
@@ -86,6 +86,7 @@ class _Held:
         self.ledger_budget = meet_budgets(job.budget, job.remit.limits)
         self.tools = {t.name: t for t in job.tools}
         self.open_tools = True
+        self.cleared: set[Any] | None = None  # a team is no hot path: every effect of its own is judged anew
 
 
 def _ceiling(remit: Remit) -> Remit:

@@ -303,6 +303,11 @@ class Work:
         for ledger in self.scope.ledger.chain:
             ledger.model_calls += usage.requests
 
+    def has(self, key: str) -> bool:
+        """Whether the journal of a resumed run holds the end of `key`."""
+        record = self.recorded.get(key) if self.recorded is not None else None
+        return record is not None and record.state == "done"
+
     # --- steps -----------------------------------------------------------------------------------
 
     async def step(self, key: str, fn: Callable[..., Any], *arguments: Any) -> Any:

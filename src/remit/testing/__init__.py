@@ -1,4 +1,6 @@
-"""Public test doubles: models that need no provider, a clock that a test owns, and the flow rule for any harness.
+"""Public test doubles: models that need no provider, a clock and a loop of a test's own, the flow rule for any harness.
+
+Beside these: `crashes.sweep` and `simulate.simulate`, which run generated `workloads` on any journal.
 
 Each is a real implementation of its port (ports/model.py, ports/clock.py), used with the real
 gate, journal and loop; nothing is patched.
@@ -12,6 +14,8 @@ from remit.testing.flow_gate import Ask, ToolGate, tool_gate
 from remit.testing.function import FunctionModel
 from remit.testing.replay import ReplayModel
 from remit.testing.scripted import ScriptedModel, Step
+from remit.testing.server import WireFault, WireServer
+from remit.testing.sim_loop import SimClock, SimLoop
 
 __all__ = [
     "Ask",
@@ -21,7 +25,11 @@ __all__ = [
     "FunctionModel",
     "ReplayModel",
     "ScriptedModel",
+    "SimClock",
+    "SimLoop",
     "Step",
     "ToolGate",
+    "WireFault",
+    "WireServer",
     "tool_gate",
 ]

@@ -1,13 +1,14 @@
 """A model that answers from recorded traffic: what a provider once sent, through the real codecs.
 
 A recording is a JSON object a line: `wire`, `name`, `request {body}`, `response {status, headers,
-body | sse | text}`. Exchanges are answered in order. A streamed recording answers `request` too, and
+body | sse | text | body_b64}`. Exchanges are answered in order. A streamed recording answers `request` too, and
 the other way round, because both decode to the same reply.
 """
 
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
 from importlib import import_module
 from typing import Any, Final
@@ -21,7 +22,10 @@ from remit.ports.wire import Codec
 from remit.testing.answers import pieces
 from remit.testing.failures import script_error
 
-WIRES: Final = ("anthropic-messages", "openai-chat", "openai-responses")
+WIRES: Final = (
+    *("anthropic-messages", "bedrock-converse", "cohere-v2", "gemini"),
+    *("openai-chat", "openai-responses"),
+)
 CHUNK_BYTES: Final = 64
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 
@@ -34,6 +38,13 @@ class Recorded(Struct, frozen=True):
     body: Any = None
     sse: str | None = None
     text: str | None = None
+    body_b64: str | None = None
+    """a binary stream, for example Bedrock's"""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer came as a stream."""
+        return self.sse is not None or self.body_b64 is not None
 
 
 class Exchange(Struct, frozen=True):
@@ -64,7 +75,7 @@ class ReplayModel:
         self.name = name or f"replay:{_title(recorded)}"
         self.requests: list[ModelRequest] = []
         self._strict = strict
-        self._exchanges = [e for e in _read(recorded) if e.name.startswith(only)]
+        self._exchanges = [e for e in read_exchanges(recorded) if e.name.startswith(only)]
         self._next = 0
         for exchange in self._exchanges:
             if exchange.wire not in WIRES:
@@ -81,10 +92,10 @@ class ReplayModel:
         codec, response = _codec(exchange.wire), exchange.response
         if response.status >= 400:
             raise codec.error(response.status, response.headers, _body(response))
-        if response.sse is None:
+        if not response.streamed:
             return codec.decode(_body(response))
         decoder = codec.stream()
-        for chunk in _chunks(response.sse):
+        for chunk in _chunks(response):
             decoder.feed(chunk)
         return decoder.finish()
 
@@ -94,12 +105,12 @@ class ReplayModel:
         codec, response = _codec(exchange.wire), exchange.response
         if response.status >= 400:
             raise codec.error(response.status, response.headers, _body(response))
-        if response.sse is None:
+        if not response.streamed:
             for event in pieces(codec.decode(_body(response))):
                 yield event
             return
         decoder = codec.stream()
-        for chunk in _chunks(response.sse):
+        for chunk in _chunks(response):
             for event in decoder.feed(chunk):
                 yield event
         yield StreamEnd(decoder.finish())
@@ -124,7 +135,8 @@ def _title(recorded: Any) -> str:
     return os.path.basename(recorded).partition(".")[0] if isinstance(recorded, str | os.PathLike) else "recorded"
 
 
-def _read(recorded: Any) -> Iterable[Exchange]:
+def read_exchanges(recorded: Any) -> Iterable[Exchange]:
+    """The exchanges of a JSONL file, or of Exchange and dict values; raises value_invalid."""
     if not isinstance(recorded, str | os.PathLike):
         return [e if isinstance(e, Exchange) else _convert(e, str(i)) for i, e in enumerate(recorded)]
     decode = msgspec.json.Decoder().decode
@@ -154,11 +166,13 @@ def _codec(wire: str) -> Codec:
 
 
 def _body(response: Recorded) -> bytes:
+    if response.body_b64 is not None:
+        return b64decode(response.body_b64)
     if response.sse is not None or response.text is not None:
         return (response.sse or response.text or "").encode()
     return msgspec.json.encode(response.body)
 
 
-def _chunks(sse: str) -> list[bytes]:
-    raw = sse.encode()
+def _chunks(response: Recorded) -> list[bytes]:
+    raw = _body(response)
     return [raw[i : i + CHUNK_BYTES] for i in range(0, len(raw), CHUNK_BYTES)]

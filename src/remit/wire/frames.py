@@ -2,13 +2,15 @@
 
 Deltas that came before an error frame in the same chunk are handed out first and the error is
 raised by the next call, so that what a caller sees does not depend on where the bytes were cut.
+A stream that comes a second time after its end (a proxy that repeats) is ignored: its first frame
+again, once the end was seen, closes the stream.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 from remit.core.model import Reply, StreamEvent
 from remit.errors import ModelError
@@ -18,14 +20,32 @@ from remit.wire.sse import Frame, SseParser
 _FIELDS: Final = (b"data", b"event", b"id", b"retry")
 
 
-class FrameDecoder(ABC):
-    """Base of the three stream decoders; subclasses give `frame`, `ended` and `reply`."""
+class Framing(Protocol):
+    """Bytes to frames; `feed` may hand out frames one by one and raise after some of them."""
 
-    def __init__(self, whole: Callable[[bytes], Reply]) -> None:
+    @property
+    def stray(self) -> bytes:
+        """Bytes that belong to no frame; empty for a well-formed stream."""
+        ...
+
+    def feed(self, chunk: bytes) -> Iterable[Frame]:
+        """Frames that became complete with `chunk`."""
+        ...
+
+    def end(self) -> list[Frame]:
+        """The frame that the end of the stream left unfinished, if any."""
+        ...
+
+
+class FrameDecoder(ABC):
+    """Base of all stream decoders; subclasses give `frame`, `ended` and `reply`."""
+
+    def __init__(self, whole: Callable[[bytes], Reply], framing: Framing | None = None) -> None:
         self._whole_body = whole
-        self._sse = SseParser()
+        self._sse: Framing = SseParser() if framing is None else framing
         self._raw: list[Any] = []
         self._done = False  # [DONE] was seen; later frames are ignored
+        self._first = b""  # the first frame's data
         self._error: ModelError | None = None
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
@@ -86,9 +106,11 @@ class FrameDecoder(ABC):
         event, data = frame
         if self._done:
             return
-        if data.startswith(b"[DONE]"):
+        if data.startswith(b"[DONE]") or (data == self._first and self.ended):
             self._done = True
         elif data.strip():
+            if not self._first:
+                self._first = data
             self.frame(event, data, out)
 
     def _unframed(self, body: bytes) -> Reply:
@@ -96,7 +118,7 @@ class FrameDecoder(ABC):
         if body.lstrip()[:1] in (b"{", b"["):
             return self._whole_body(body)
         error = http_error(200, {}, body)
-        raise ModelError("model_bad_reply", f"not an event stream: {error.message}")
+        raise ModelError("model_bad_reply", f"not an event stream: {error.message}", retryable=False)
 
     def _cut(self) -> ModelError:
         return ModelError("model_stream_cut", "the stream ended before its end marker", retryable=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import Any
 
-from remit.core.messages import Audio, File, Image
-from remit.errors import Invalid
+from remit.core.messages import Audio, Echo, File, Image
+from remit.errors import Invalid, ModelError
 
 
 def base64_of(part: Image | Audio | File) -> str:
@@ -45,3 +45,14 @@ def as_text(part: Any) -> str | None:
         return None
     body = part.data.decode("utf-8", "replace")
     return f"{part.name}:\n{body}" if part.name else body
+
+
+def media_of(data: str, kind: str, echo: Echo | None = None) -> Image | Audio | File:
+    """The part of base64 data of media type `kind`; raises model_bad_reply for what is no base64."""
+    try:
+        raw = b64decode(data, validate=True)
+    except ValueError:
+        raise ModelError("model_bad_reply", f"data of type {kind[:60]} is not base64") from None
+    if kind.startswith("image/"):
+        return Image(raw, kind, echo=echo)
+    return Audio(raw, kind, echo=echo) if kind.startswith("audio/") else File(raw, kind, echo=echo)

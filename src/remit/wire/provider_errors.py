@@ -4,6 +4,8 @@ Two sources: an answer whose status is not 2xx (`http_error`), and an error obje
 answer or stream (`body_error`), which is mapped by its own status number, code or type the same
 way. The message is the provider's, bounded and with everything that looks like a key masked.
 Waiting hints count only on error statuses; a success that carries retry-after is no reason to wait.
+The forms: retry-after in seconds or as a date, retry-after-ms, and in the body Google's RetryInfo, a
+field of that name, or the words of the message (`wire/retry_hints.py`). A header stands above the body.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import msgspec
 from remit.core.patterns import lazy
 from remit.errors import ModelError
 from remit.wire.reading import read_json
+from remit.wire.retry_hints import hint_s
 
 MAX_MESSAGE: Final = 600  # characters of a provider's message that are kept
 MAX_SCANNED: Final = 64 * 1024  # bytes of an error body that are looked at
@@ -39,6 +42,7 @@ _BY_STATUS: Final[dict[int, str]] = {
 _BY_WORD: Final[tuple[tuple[str, int], ...]] = (
     ("overloaded", 529),
     ("unavailable", 503),
+    ("throttl", 429),
     ("rate_limit", 429),
     ("ratelimit", 429),
     ("too_many_requests", 429),
@@ -47,14 +51,24 @@ _BY_WORD: Final[tuple[tuple[str, int], ...]] = (
     ("api_key", 401),
     ("authentication", 401),
     ("unauthorized", 401),
+    ("unrecognizedclient", 401),
+    ("expiredtoken", 401),
+    ("accessdenied", 403),
     ("permission", 403),
     ("forbidden", 403),
     ("not_found", 404),
+    ("resourcenotfound", 404),
+    ("notready", 503),
     ("timeout", 408),
+    ("deadline_exceeded", 408),
+    ("modelstreamerror", 500),
+    ("modelerror", 500),
     ("server_error", 500),
     ("internal", 500),
     ("api_error", 500),
     ("invalid", 400),
+    ("validation", 400),
+    ("failed_precondition", 400),
     ("bad_request", 400),
     ("unsupported", 400),
     ("tool_use_failed", 400),
@@ -82,16 +96,32 @@ def masked(message: str) -> str:
 
 def http_error(status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
     """The error of an answer whose status is not 2xx."""
-    reported = _reported(body)
+    value = _value(body)
+    reported = _bounded(_message(value))
     why = f"HTTP {status}: {reported}" if reported else f"HTTP {status} without a message"
-    return _error(status, why, _retry_after_s(headers))
+    lower = {name.lower(): text for name, text in headers.items()}
+    kind = lower.get("x-amzn-errortype", "").partition(":")[0]
+    if kind and status == 400:  # AWS services report throttling with status 400 as well
+        meant = _status_of({"type": kind})
+        status = meant if meant in (429, 503) else status
+        why = f"{why} ({kind})"
+    wait = _retry_after_s(lower)
+    if wait is None and (status in (408, 429) or status >= 500):
+        wait = _body_wait_s(value)
+    return _error(status, why, wait)
+
+
+def _body_wait_s(value: Any) -> float | None:
+    hint = hint_s(value)
+    return None if hint is None else _capped(hint)
 
 
 def body_error(error: Any) -> ModelError:
     """The error that a 200 answer or stream carries in `error` (an object, a text or anything)."""
     fields = error if type(error) is dict else {}
     why = _bounded(_message(error) or "the provider reported an error without a message")
-    return _error(_status_of(fields), why, None)
+    status = _status_of(fields)
+    return _error(status, why, _body_wait_s(error) if status in (408, 429) or status >= 500 else None)
 
 
 def error_in(reply: dict[str, Any]) -> ModelError | None:
@@ -132,15 +162,15 @@ def _status_of(fields: dict[str, Any]) -> int:
     return 500  # an error that says nothing of itself is the server's, and may pass
 
 
-def _reported(body: bytes) -> str:
+def _value(body: bytes) -> Any:
     shown = body[:MAX_SCANNED]
     try:
-        value = read_json(shown)
+        return read_json(shown)
     except ModelError:
         value = shown.decode("utf-8", "replace")
         if "<" in value:  # an error page of a proxy
             value = re.sub(r"<(script|style)[^>]{0,200}>.{0,8000}?</\1>|<[^<>]{0,500}>", " ", value[:8000], flags=re.S)
-    return _bounded(_message(value))
+        return value
 
 
 def _message(value: Any, depth: int = 0) -> str:
@@ -170,8 +200,7 @@ def _bounded(message: str) -> str:
     return clean if len(clean) <= MAX_MESSAGE else clean[: MAX_MESSAGE - 1] + "…"
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    lower = {name.lower(): value for name, value in headers.items()}
+def _retry_after_s(lower: Mapping[str, str]) -> float | None:
     hint = _number(lower.get("retry-after-ms"))
     if hint is not None:
         return _capped(hint / 1000)

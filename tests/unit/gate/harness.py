@@ -14,9 +14,9 @@ from remit.core.messages import ToolCall
 from remit.core.remit import UNSET, Remit
 from remit.core.tools import Tool
 from remit.gate.door import Gate
-from remit.gate.rate import Rates
 from remit.gate.scope import Scope
 from remit.guard.ledger import Ledger, Pricing
+from remit.guard.rates import Rates
 from remit.journal.chain import decode_event
 from remit.journal.memory import MemoryJournal
 from remit.ports.approver import Answer

@@ -63,11 +63,13 @@ def map_reduce(cast: Cast) -> Any:
 
 
 def debate(cast: Cast) -> Any:
-    return Debate(proponent=cast.agent("p"), opponent=cast.agent("o"), judge=cast.agent("j"), max_rounds=2)
+    return Debate(
+        proponent=cast.agent("p"), opponent=cast.agent("o"), judge=cast.agent("j"), max_rounds=2, agreement=None
+    )
 
 
 def ensemble(cast: Cast) -> Any:
-    return Ensemble(cast.agent("a"), cast.agent("b"), cast.agent("c"))
+    return Ensemble(cast.agent("a"), cast.agent("b"), cast.agent("c"), agreement=None)
 
 
 def synthesis(cast: Cast) -> Any:
@@ -80,7 +82,7 @@ def supervisor(cast: Cast) -> Any:
 
 
 def swarm(cast: Cast) -> Any:
-    return Swarm(cast.agent("a"), cast.agent("b"), max_iterations=3)
+    return Swarm(cast.agent("a"), cast.agent("b"), max_iterations=3, agreement=None)
 
 
 MAKERS: list[tuple[Callable[[Cast], Any], Callable[[Any], str]]] = [
@@ -231,9 +233,9 @@ async def test_ensemble_aggregates() -> None:
 
     async with Runtime(tune_gc=False):
         cast = Cast(vote)
-        run = await Ensemble(*map(cast.agent, "abc")).run("go")
+        run = await Ensemble(*map(cast.agent, "abc"), agreement=None).run("go")
         assert (run.output, run.consensus_reached, [d.member for d in run.dissent]) == ("Rome.", True, ["b"])
-        run = await Ensemble(*map(cast.agent, "bacd")).run("go")
+        run = await Ensemble(*map(cast.agent, "bacd"), agreement=None).run("go")
         assert (run.output, run.consensus_reached) == ("paris", False)
         run = await Ensemble(*map(cast.agent, "abc"), aggregate="best_of_n", metric=len).run("go")
         assert run.output == "Rome."
@@ -264,7 +266,7 @@ async def test_swarm_converges() -> None:
     """Roles that repeat themselves have converged; with a measure it is their claims that count."""
     async with Runtime(tune_gc=False):
         cast = Cast(lambda r: "plan " + who(r))
-        run = await Swarm(cast.agent("a"), cast.agent("b")).run("go")
+        run = await Swarm(cast.agent("a"), cast.agent("b"), agreement=None).run("go")
         assert (run.consensus_reached, run.stages, cast.calls) == (True, "2/2", 4)
         cast = Cast(lambda r: "one plan")
         run = await Swarm(cast.agent("a"), cast.agent("b"), agreement=same_text).run("go")

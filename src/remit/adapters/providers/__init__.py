@@ -1,6 +1,7 @@
 """Providers: a file each, listed by name and imported on use.
 
-To add one, put a file with a `PROFILE` beside the others; a `-` in its name is a `_` in the file's.
+To add one, put a file with a `PROFILE` beside the others; a `-` in its name is a `_` in the file's. Files that
+begin with `_` are no providers.
 Here too: which codec speaks a profile's wire, and which address and key a profile leads to.
 """
 
@@ -20,14 +21,16 @@ from remit.ports.provider import Profile
 from remit.ports.wire import Codec
 
 _NOT_PROVIDERS: Final = frozenset(("__init__", "http_model"))
-_WIRES: Final = ("anthropic-messages", "openai-chat", "openai-responses")
+WIRES: Final = (
+    "anthropic-messages", "bedrock-converse", "cohere-v2", "gemini", "openai-chat", "openai-responses",
+)  # fmt: skip
 _profiles: dict[str, Profile] = {}
 
 
 def names() -> tuple[str, ...]:
     """Every provider, sorted."""
     files = [entry[:-3] for entry in os.listdir(os.path.dirname(__file__)) if entry.endswith(".py")]
-    return tuple(sorted(name.replace("_", "-") for name in files if name not in _NOT_PROVIDERS))
+    return tuple(sorted(n.replace("_", "-") for n in files if n not in _NOT_PROVIDERS and not n.startswith("_")))
 
 
 def profile(name: str) -> Profile:
@@ -43,7 +46,7 @@ def profile(name: str) -> Profile:
 
 def codec(profile: Profile) -> Codec:
     """The codec of a profile, with the dialect's field names."""
-    if profile.wire not in _WIRES:
+    if profile.wire not in WIRES:
         raise Invalid("model_unknown", f"provider {profile.name} names an unknown wire {profile.wire!r}")
     if profile.renames and profile.wire == "openai-chat":
         from remit.wire.openai_chat import ChatCodec
@@ -69,12 +72,13 @@ def base_url(profile: Profile, given: str, env: Mapping[str, str]) -> str:
         url = _with_scheme(found.rstrip("/"), profile)
         if url and profile.bare_host_path and "/" not in url.partition("://")[2]:
             url += profile.bare_host_path
-    url = url or profile.base_url
+    url = url or filled(profile, env)
     if not url:
         hint = f"Give base_url=..., or set {profile.base_url_env[0]}." if profile.base_url_env else "Give base_url=..."
         raise Invalid("config_invalid", f"provider {profile.name} has no address of its own", hint=hint)
     path = codec(profile).path
-    url = url.removesuffix(path)
+    if "{" not in path:
+        url = url.removesuffix(path)
     if "?" in url or "#" in url or "@" in url.partition("://")[2].partition("/")[0]:
         raise Invalid("config_invalid", "a base_url holds scheme, host, port and path only")
     try:
@@ -82,6 +86,22 @@ def base_url(profile: Profile, given: str, env: Mapping[str, str]) -> str:
     except Invalid as error:
         raise Invalid("config_invalid", f"base_url: {error.message}") from None
     return url
+
+
+def filled(profile: Profile, env: Mapping[str, str]) -> str:
+    """The profile's own base URL, what stands in braces taken from the environment; raises config_invalid."""
+    url = profile.base_url
+    for place, variables in profile.places.items():
+        fallback = next((name[1:] for name in variables if name.startswith("=")), "")
+        value = next((env[name].strip() for name in variables if env.get(name, "").strip()), fallback)
+        if not value:
+            hint = f"Set {variables[0]}, or give base_url=..."
+            raise Invalid("config_invalid", f"provider {profile.name} needs a {place}", hint=hint)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+            raise Invalid("config_invalid", f"the {place} of {profile.name} holds what no address can: {value[:60]!r}")
+        url = url.replace("{" + place + "}", value)
+    # Source: Vertex AI docs "Locations": the global endpoint has no region before its name.
+    return url.replace("://global-", "://")
 
 
 def api_key(profile: Profile, given: str | None, env: Mapping[str, str]) -> str:
@@ -108,7 +128,7 @@ def make_model(
         env: where the provider's variables are looked up.
         http_for: the transport for requests to a URL; it may let the URL's own host and port be private.
     """
-    from remit.adapters.providers.http_model import HttpModel
+    from remit.adapters.providers.http_model import HttpModel, path_of
 
     provider, colon, model = name.partition(":")
     if not colon or not provider or not model:
@@ -118,7 +138,13 @@ def make_model(
     url = base_url(row, given_url, env)
     # A key from the environment belongs to the provider that the environment or the profile names;
     # an address that the user wrote gets it too, because naming both is the user's own choice.
-    return HttpModel(row, spoken, model, url, api_key(row, given_key, env), http_for(url + spoken.path))
+    key = api_key(row, given_key, env)
+    signer = None
+    if row.auth in ("aws", "google") and given_key is None:
+        from remit.adapters.providers._signing import signer_of
+
+        signer = signer_of(row, url, key, env)
+    return HttpModel(row, spoken, model, url, key, http_for(url + path_of(spoken.path, model)), signer=signer)
 
 
 def _with_scheme(url: str, profile: Profile) -> str:
@@ -135,5 +161,5 @@ def _unknown(name: str) -> Invalid:
     shown = name[:60]
     every = names()
     near = get_close_matches(shown.lower().replace("_", "-"), every, n=3, cutoff=0.5)
-    hint = f"Nearest: {', '.join(near)}" if near else f"Known: {', '.join(every)}"
+    hint = f"Nearest: {', '.join(near)}" if near else f"`remit models list` names all {len(every)}"
     return Invalid("model_unknown", f"no provider is named {shown!r}. {hint}", hint=hint)

@@ -12,4 +12,5 @@ PROFILE = Profile(
     base_url_env=("ANTHROPIC_BASE_URL",),
     bare_host_path="/v1",
     supports=("tools", "stream", "vision", "files", "reasoning", "structured", "cache"),
+    models_path="/models",
 )

@@ -1,14 +1,15 @@
 """A model behind HTTP: a codec, an address, a key and a transport.
 
 One attempt, no retry. The key, or the handle of one in the vault, is in a header of the request and nowhere
-else: whatever a provider says about it is masked before it becomes a message.
+else: whatever a provider says about it is masked before it becomes a message. Where the proof of identity depends
+on the request or on the time, a signer adds it to each request (`signing.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -21,8 +22,17 @@ from remit.ports.wire import Codec, StreamDecoder
 
 FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
 IDLE_S: Final = 120.0
+STREAM_S: Final = 3600.0  # a whole stream; one that drips forever passes every shorter deadline
 DRAIN_S: Final = 1.0  # after the end marker; what is left then is only the end of the body
 _AGENT: Final = "remit"
+
+
+class Signer(Protocol):
+    """Proves who asks, request by request."""
+
+    def headers(self, url: str, headers: tuple[tuple[str, str], ...], body: bytes) -> tuple[tuple[str, str], ...]:
+        """Further headers of this request; raises ModelError model_auth."""
+        ...
 
 
 class HttpModel:
@@ -37,13 +47,22 @@ class HttpModel:
         http: the transport.
     """
 
-    __slots__ = ("_codec", "_headers", "_http", "_key", "_model", "_profile", "_secrets", "_unkeyed", "name", "url")
+    __slots__ = (
+        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_native", "_profile", "_secrets"),
+        *("_signer", "_stream_url", "_unkeyed", "name", "url"),
+    )
 
-    def __init__(
-        self, profile: Profile, codec: Codec, name: str, base_url: str, api_key: str, http: HttpClient
-    ) -> None:
+    def __init__(  # noqa: PLR0913  # what a request is made of; the signer has a default
+        self, profile: Profile, codec: Codec, name: str, base_url: str, api_key: str, http: HttpClient,
+        *, signer: Signer | None = None,
+    ) -> None:  # fmt: skip
         self.name = f"{profile.name}:{name}"
-        self.url = base_url + codec.path
+        self.url = base_url + path_of(codec.path, name)
+        self._stream_url = base_url + path_of(getattr(codec, "stream_path", codec.path), name)
+        self._accept = getattr(codec, "stream_type", "text/event-stream")
+        self._signer = signer
+        self._local = profile.local
+        self._native = "structured" in profile.supports
         self._profile = profile
         self._codec = codec
         self._model = name
@@ -51,11 +70,12 @@ class HttpModel:
         self._key = api_key
         self._secrets = tuple((name, "header") for name in handle_names(api_key))
         # The provider's own address without a key would only answer 401.
-        self._unkeyed = not api_key and bool(profile.key_env) and base_url == profile.base_url
+        own = bool(profile.base_url) and (base_url == profile.base_url or bool(profile.places))
+        self._unkeyed = not api_key and signer is None and bool(profile.key_env) and own
         self._headers = (
             ("content-type", "application/json"),
             ("user-agent", _AGENT),
-            *codec.headers(api_key),
+            *key_headers(profile, codec, api_key),
             *profile.headers,
         )
 
@@ -65,13 +85,14 @@ class HttpModel:
         try:
             answer: HttpReply = await self._http.fetch(sent)
         except (Unavailable, Exhausted) as error:
-            raise _transport_error(error) from error
+            raise self._explained(_transport_error(error)) from error
         if not 200 <= answer.status < 300:
             raise self._error(self._codec.error(answer.status, answer.headers, answer.body))
         try:
-            return self._codec.decode(answer.body)
+            reply = self._codec.decode(answer.body)
         except ModelError as error:
-            raise self._error(error) from None
+            raise self._error(error, answer.body) from None
+        return _mended(reply, request) if self._local else reply
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         """The same attempt, piece by piece; the last event is StreamEnd."""
@@ -95,27 +116,72 @@ class HttpModel:
         except ModelError as error:
             raise self._error(error) from None
         except (Unavailable, Exhausted) as error:
-            raise _transport_error(error, begun) from error
-        yield StreamEnd(reply)
+            raise self._explained(_transport_error(error, begun)) from error
+        yield StreamEnd(_mended(reply, request) if self._local else reply)
 
     def _sent(self, request: ModelRequest, stream: bool) -> HttpRequest:
         if self._unkeyed:
             env = " or ".join(self._profile.key_env)
-            raise ModelError("model_auth", f"no key for {self._profile.name}", hint=f"Set {env}.", retryable=False)
+            hint = f"Set {env}, or give api_key=..."
+            raise ModelError("model_auth", f"no key for {self._profile.name}", hint=hint, retryable=False)
         if request.model != self._model:
             request = replace(request, model=self._model)
-        accept = ("accept", "text/event-stream" if stream else "application/json")
+        if request.output is not None and not self._native:
+            from remit.wire.prompted import in_words
+
+            request = in_words(request)
+        accept = ("accept", self._accept if stream else "application/json")
         body = self._codec.encode(request, stream)
         headers = (*self._headers, accept)
-        return HttpRequest("POST", self.url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S,
-                           secrets=self._secrets)  # fmt: skip
+        url = self._stream_url if stream else self.url
+        if self._signer is not None:
+            headers = (*headers, *self._signer.headers(url, headers, body))
+        return HttpRequest("POST", url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S,
+                           total_s=STREAM_S if stream else None, secrets=self._secrets)  # fmt: skip
 
-    def _error(self, error: ModelError) -> ModelError:
+    def _error(self, error: ModelError, body: bytes = b"") -> ModelError:
         """The error without the key, which a provider may repeat in any form of its message."""
+        if body and error.code == "model_bad_reply" and body.lstrip()[:1] == b"<":
+            from remit.adapters.providers import _hints
+
+            if _hints.is_page(body):
+                return _hints.page_error(self._profile, self.url)
         if len(self._key) >= 4 and self._key in error.message:
             error.message = error.message.replace(self._key, "[secret]")
             error.args = (error.message,)
+        return self._explained(error)
+
+    def _explained(self, error: ModelError) -> ModelError:
+        from remit.adapters.providers import _hints
+
+        _hints.explain(error, self._profile, self._model, self.url)
         return error
+
+
+def path_of(path: str, model: str) -> str:
+    """The path of a model's requests; a name is quoted where it stands in the path."""
+    if "{model}" not in path:
+        return path
+    from urllib.parse import quote
+
+    # Gemini writes models/NAME and tunedModels/NAME; the prefix is in the path already.
+    return path.replace("{model}", quote(model.removeprefix("models/"), safe=""))
+
+
+def key_headers(profile: Profile, codec: Codec, api_key: str) -> tuple[tuple[str, str], ...]:
+    """Where the key stands: as the profile says, else as its wire does. aws and google sign each request instead."""
+    auth = profile.auth
+    if not api_key or not auth or auth == "aws":
+        return codec.headers(api_key)
+    if auth in ("bearer", "google"):
+        return (*codec.headers(""), ("authorization", f"Bearer {api_key}"))
+    return (*codec.headers(""), (auth, api_key))
+
+
+def _mended(reply: Reply, request: ModelRequest) -> Reply:
+    from remit.wire.repair import repaired  # small models only
+
+    return repaired(reply, request)
 
 
 def _ended(decoder: StreamDecoder) -> bool:

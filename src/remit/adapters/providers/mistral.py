@@ -15,4 +15,5 @@ PROFILE = Profile(
     base_url_env=("MISTRAL_BASE_URL",),
     supports=("tools", "stream", "vision", "audio", "reasoning", "structured", "cache"),
     renames={"seed": "random_seed", "stream_options": "", "max_completion_tokens": "max_tokens"},
+    embeds="openai-embeddings",
 )

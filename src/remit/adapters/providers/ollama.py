@@ -13,4 +13,5 @@ PROFILE = Profile(
     local=True,
     supports=("tools", "stream", "vision", "reasoning", "structured"),
     renames={"max_completion_tokens": "max_tokens"},
+    embeds="openai-embeddings",
 )

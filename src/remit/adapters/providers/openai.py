@@ -11,4 +11,5 @@ PROFILE = Profile(
     key_env=("OPENAI_API_KEY",),
     base_url_env=("OPENAI_BASE_URL",),
     supports=("tools", "stream", "vision", "files", "reasoning", "structured", "cache"),
+    embeds="openai-embeddings",
 )

@@ -10,4 +10,5 @@ PROFILE = Profile(
     base_url_env=("OPENAI_COMPATIBLE_BASE_URL",),
     key_env=("OPENAI_COMPATIBLE_API_KEY",),
     renames={"max_completion_tokens": "max_tokens"},
+    embeds="openai-embeddings",
 )

@@ -11,4 +11,5 @@ PROFILE = Profile(
     key_env=("OPENROUTER_API_KEY",),
     base_url_env=("OPENROUTER_BASE_URL",),
     supports=("tools", "stream", "vision", "audio", "files", "reasoning", "structured", "cache"),
+    embeds="openai-embeddings",
 )

@@ -12,4 +12,5 @@ PROFILE = Profile(
     base_url_env=("TOGETHER_BASE_URL",),
     supports=("tools", "stream", "vision", "reasoning", "structured"),
     renames={"max_completion_tokens": "max_tokens"},
+    embeds="openai-embeddings",
 )

@@ -19,6 +19,7 @@ import os
 import stat
 import tempfile
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from remit.adapters.sandboxes.seccomp import build_filter
 from remit.adapters.sandboxes.supervisor import Supervisor
 from remit.adapters.sandboxes.tree_masks import WALK_BUDGET_S
 from remit.errors import RemitError, Unavailable
-from remit.ports.sandbox import SandboxJob, SandboxResult
+from remit.ports.sandbox import SandboxJob, SandboxResult, Served
 
 # The only names that bubblewrap is found by: PATH, which an agent's project may set, can hide one but never add one.
 PROGRAMS: Final = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap")
@@ -89,6 +90,32 @@ class Bubblewrap:
             raise asyncio.CancelledError
         return waiter.result()
 
+    async def serve(self, job: SandboxJob, on_data: Callable[[bytes], None], on_end: Callable[[str], None]) -> Served:
+        """Start a program that talks; see the port."""
+        from remit.adapters.sandboxes.serving import ServedProgram, ServingSupervisor  # most runs have no servers
+
+        def run(cancelled_fd: int, standing: Callable[[int, int], None]) -> SandboxResult:
+            def make(*args: Any) -> Supervisor:
+                supervisor = ServingSupervisor(*args)
+                supervisor.standing = standing
+                return supervisor
+
+            return self._run(job, cancelled_fd, make)
+
+        program = ServedProgram(on_data, on_end)
+        program.start(run)
+        await program.stand()
+        return program
+
+    def with_folders(self, folders: tuple[str, ...]) -> Bubblewrap:
+        """The same sandbox with further folders shown read-only."""
+        return Bubblewrap(
+            programs=self._programs,
+            read_only=(*self._read_only, *folders),
+            parallel=self._parallel,
+            walk_budget_s=self._walk_budget_s,
+        )
+
     def run_blocking(self, job: SandboxJob) -> SandboxResult:
         """`run` for a caller without an event loop; cannot be cancelled."""
         cancelled_fd = os.eventfd(0, os.EFD_CLOEXEC)
@@ -127,7 +154,7 @@ class Bubblewrap:
             "sandbox_missing", "bubblewrap is not installed", hint=f"Install it: {INSTALL}", retryable=False
         )
 
-    def _run(self, job: SandboxJob, cancelled_fd: int) -> SandboxResult:
+    def _run(self, job: SandboxJob, cancelled_fd: int, make: Callable[..., Supervisor] = Supervisor) -> SandboxResult:
         bwrap = self._program()
         machine = os.uname().machine
         filter_code = build_filter(machine, tcp=True) if job.network else build_filter(machine)
@@ -135,7 +162,7 @@ class Bubblewrap:
             plan = make_plan(job, self._read_only, self._walk_budget_s)
             try:
                 try:
-                    result = Supervisor(bwrap, job, plan, cancelled_fd).run(filter_code)
+                    result = make(bwrap, job, plan, cancelled_fd).run(filter_code)
                 finally:
                     moved = [path for root in plan.roots for path in root.move_aside(plan.known)]
             finally:

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from remit.adapters.sandboxes.worker_pool import Ended
+from remit.adapters.sandboxes.worker_process import Ended
 from remit.errors import Invalid, Unavailable
 from remit.ports.code_sandbox import MAX_CODE_BYTES, MAX_JSON_BYTES, CodeJob, CodeResult, Killed
 

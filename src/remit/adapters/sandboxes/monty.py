@@ -1,6 +1,6 @@
 """Tier T1: small glue code in pydantic-monty, a restricted interpreter without imports of the machine.
 
-Each run gets a fresh session in a worker process (worker_pool.py, worker_monty.py). The only way out is a lent
+Each run gets a fresh session in a worker process (worker_process.py, worker_monty.py). The only way out is a lent
 function. Without the package it is `sandbox_missing`; it never becomes a plain interpreter.
 
 Source: DESIGN 7, row T1; pydantic-monty 1.4.
@@ -12,7 +12,8 @@ import asyncio
 from typing import Any, Final
 
 from remit.adapters.sandboxes.code_jobs import check_code, result_of, search_paths
-from remit.adapters.sandboxes.worker_pool import INSTALL, Lent, Spec, Worker, WorkerPool
+from remit.adapters.sandboxes.worker_pool import Lent, WorkerPool
+from remit.adapters.sandboxes.worker_process import INSTALL, Spec, Worker
 from remit.errors import RemitError
 from remit.ports.code_sandbox import CodeJob, CodeResult, Host
 

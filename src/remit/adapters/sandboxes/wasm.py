@@ -27,7 +27,8 @@ from msgspec import Struct
 from remit.adapters.sandboxes.code_jobs import check_bounds, check_code, result_of, search_paths
 from remit.adapters.sandboxes.component_build import interpreter_name
 from remit.adapters.sandboxes.sealed_files import SealedFiles, sealed_memory
-from remit.adapters.sandboxes.worker_pool import INSTALL, Ended, Lent, Spec, Worker, WorkerPool
+from remit.adapters.sandboxes.worker_pool import Lent, WorkerPool
+from remit.adapters.sandboxes.worker_process import INSTALL, Ended, Spec, Worker
 from remit.errors import Invalid, RemitError, Unavailable
 from remit.ports.code_sandbox import (
     FUEL,

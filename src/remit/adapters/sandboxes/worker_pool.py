@@ -1,14 +1,16 @@
-"""Worker processes of the tiers T1 and T2: started, lent to one run at a time, killed by the wall clock.
+"""Worker processes of the tiers T1 and T2: lent to one run at a time, killed by the wall clock, replaced in time.
 
 A run blocks in a thread: one `poll` waits for the worker's frame, for cancellation and for the deadline. So no code
 inside can hold up the event loop, and none outlives `timeout_s` + `GRACE_S`: an engine stops itself at the deadline,
-and the process group is killed when it does not (a host call that hangs, a compiler that is fed a bomb). Frames from a
-worker are hostile too: bounded, strictly decoded, and any surprise costs the worker its life.
+and the process group is killed when it does not (a host call that hangs, a compiler that is fed a bomb).
+
+To start a worker costs more than many a deadline (0.1 s idle, 0.4 s on a busy machine), so a run should find one:
+from the second run of a kind on, and after each kill, `idle` workers of it are started beside the runs.
 
 Invariants: a worker serves one key (one tier and one component) only; it is returned to the pool only after a whole
 answer; `close` leaves no process. The end of this process closes the pipes, which ends the workers.
 
-Source: spec/security.md 6 (deadline + 250 ms); wait and kill as in supervisor.py.
+Source: spec/security.md 6 (deadline + 250 ms); bench/sandboxes.py (what a start costs).
 """
 
 from __future__ import annotations
@@ -16,10 +18,6 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import signal
-import struct
-import subprocess  # noqa: TID251 - this file owns the worker processes of T1 and T2
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,57 +27,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from remit.adapters.sandboxes.seccomp import build_child_filter, build_worker_filter
-from remit.errors import RemitError, Unavailable
+from remit.adapters.sandboxes.worker_process import Died, Ended, Spec, Worker
+from remit.errors import RemitError
 from remit.ports.code_sandbox import MAX_CALLS, MAX_JSON_BYTES, Host
 
-FOLDER: Final = os.path.dirname(os.path.abspath(__file__))
-GRACE_S: Final = 0.15
+GRACE_S: Final = 0.1
 """between the engine's own deadline and the kill"""
-START_S: Final = 20.0
 ABANDON_S: Final = 1.0
 """how long a cancelled run waits for its thread"""
 IDLE_KEYS: Final = 16  # kinds of workers that are kept; the one that was used longest ago ends first
-MAX_FRAME_BYTES: Final = 2 * MAX_JSON_BYTES
-INSTALL: Final = "pip install 'remit[wasm]'"
-
-
-class Call(Struct, frozen=True):
-    """A lent function that the code calls: its name and its arguments as JSON text."""
-
-    call: tuple[str, str]
-
-
-class Ended(Struct, frozen=True):
-    """The engine's account of one run."""
-
-    value: Any
-    error: str
-    killed: str
-    output: str
-    cut: int
-
-
-class Frame(Struct, frozen=True):
-    """One frame of a worker; exactly one field is set."""
-
-    call: tuple[str, str] | None = None
-    done: Ended | None = None
-    ready: dict[str, Any] | None = None
-    failed: str | None = None
-    missing: bool = False
-
-
-class Spec(Struct, frozen=True):
-    """What kind of worker: the first frame, and what it inherits."""
-
-    key: str
-    tier: str
-    engine_file: str
-    first: dict[str, Any]
-    fds: tuple[int, ...] = ()
-    data_bytes: int = 512 * 1024 * 1024
-    start_s: float = START_S
 
 
 class Lent(Struct, frozen=True):
@@ -87,147 +43,6 @@ class Lent(Struct, frozen=True):
 
     names: tuple[str, ...]
     host: Host | None
-
-
-class Died(Exception):  # not an error for anybody: how a run learns that its worker is gone
-    """The worker is gone, or must be: timeout | cancelled | crash."""
-
-
-class Worker:
-    """One process. Not thread-safe: one run at a time holds it."""
-
-    def __init__(self, spec: Spec) -> None:
-        self.key = spec.key
-        group = ["--group"] if spec.tier == "T1" else []
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", os.path.join(FOLDER, "worker.py"), *group],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                cwd="/",
-                env={"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},
-                pass_fds=spec.fds,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise Unavailable("sandbox_failed", f"no worker can be started: {error.strerror}") from error
-        assert self._process.stdin and self._process.stdout  # both are pipes
-        self._in = self._process.stdin.fileno()
-        self._out = self._process.stdout.fileno()
-        os.set_blocking(self._in, False)
-        os.set_blocking(self._out, False)
-        self._buffer = bytearray()
-        self.facts: dict[str, Any] = {}
-        try:
-            self._start(spec)
-        except BaseException:
-            self.kill()
-            raise
-
-    def _start(self, spec: Spec) -> None:
-        machine = os.uname().machine
-        first = {
-            **spec.first,
-            "tier": spec.tier,
-            "engine_file": os.path.join(FOLDER, spec.engine_file),
-            "filter": build_worker_filter(machine).hex(),
-            "child_filter": build_child_filter(machine).hex(),
-            "limits": {
-                "RLIMIT_CORE": 0,
-                "RLIMIT_FSIZE": spec.data_bytes if "out_fd" in spec.first else 0,
-                "RLIMIT_NOFILE": 64,
-                "RLIMIT_DATA": spec.data_bytes,
-                "RLIMIT_MEMLOCK": 0,
-                "RLIMIT_MSGQUEUE": 0,
-            },
-        }
-        deadline = time.monotonic() + spec.start_s
-        try:
-            self.send(first, deadline, -1)
-            frame = self.receive(deadline, -1)
-        except Died as how:
-            raise Unavailable("sandbox_failed", f"the {spec.tier} worker did not start: {how}") from None
-        if frame.ready is None:
-            why = (frame.failed or "it broke the protocol")[:500]
-            if frame.missing:
-                raise Unavailable(
-                    "sandbox_missing", f"tier {spec.tier} has no engine: {why}", hint=f"Install it: {INSTALL}",
-                    retryable=False,
-                )  # fmt: skip
-            raise Unavailable("sandbox_failed", f"the {spec.tier} worker did not start: {why}", retryable=False)
-        self.facts = frame.ready
-
-    @property
-    def pid(self) -> int:
-        """The process id, for tests and for the doctor."""
-        return self._process.pid
-
-    def send(self, value: Any, deadline: float, cancelled_fd: int) -> None:
-        """Write one frame; raises Died."""
-        body = msgspec.json.encode(value)
-        data = memoryview(struct.pack("<I", len(body)) + body)
-        while data:
-            self._wait(self._in, select.POLLOUT, deadline, cancelled_fd)
-            try:
-                data = data[os.write(self._in, data) :]
-            except BlockingIOError:
-                continue
-            except OSError:
-                raise Died("crash") from None
-
-    def receive(self, deadline: float, cancelled_fd: int) -> Frame:
-        """Read one frame; raises Died."""
-        head = self._take(4, deadline, cancelled_fd)
-        size = struct.unpack("<I", head)[0]
-        if size > MAX_FRAME_BYTES:
-            raise Died("crash")
-        try:
-            return msgspec.json.decode(self._take(size, deadline, cancelled_fd), type=Frame)
-        except (msgspec.DecodeError, RecursionError):
-            raise Died("crash") from None
-
-    def _take(self, count: int, deadline: float, cancelled_fd: int) -> bytes:
-        while len(self._buffer) < count:
-            self._wait(self._out, select.POLLIN, deadline, cancelled_fd)
-            try:
-                piece = os.read(self._out, 1 << 18)
-            except BlockingIOError:
-                continue
-            if not piece:
-                raise Died("crash")
-            self._buffer += piece
-        found = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return found
-
-    def _wait(self, fd: int, event: int, deadline: float, cancelled_fd: int) -> None:
-        poll = select.poll()
-        poll.register(fd, event)
-        if cancelled_fd >= 0:
-            poll.register(cancelled_fd, select.POLLIN)
-        left = deadline - time.monotonic()
-        found = [ready for ready, _ in poll.poll(max(0.0, left) * 1000)] if left > 0 else []
-        if cancelled_fd in found:
-            raise Died("cancelled")
-        if not found:
-            raise Died("timeout")
-
-    def stop(self) -> None:
-        """Send the kill; whoever holds the worker sees its end."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it has ended by itself
-
-    def kill(self) -> None:
-        """End the process and its children; they are gone on return."""
-        self.stop()
-        self._process.wait(START_S)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
 
 
 class WorkerPool:
@@ -241,6 +56,8 @@ class WorkerPool:
         self._closing = False
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
+        self._starter: ThreadPoolExecutor | None = None
+        self._starting: set[str] = set()  # kinds whose spare workers are being started
 
     async def run(
         self, make: Callable[[], Spec], request: dict[str, Any], timeout_s: float, lent: Lent
@@ -283,7 +100,7 @@ class WorkerPool:
         answer: Callable[[tuple[str, str], float, int], dict[str, Any]],
         cancelled_fd: int,
     ) -> tuple[Ended, int]:
-        worker = self._take(make())
+        worker = self._take(make(), make)
         with self._lock:
             self._busy.add(worker)
             if self._closing:
@@ -301,18 +118,37 @@ class WorkerPool:
             if whole:
                 self._give_back(worker)
             else:
+                self._keep_spare(make, worker.key, self._idle)
                 worker.kill()
         return ended, round((time.monotonic() - started) * 1000)
 
-    def _take(self, spec: Spec) -> Worker:
+    def _take(self, spec: Spec, make: Callable[[], Spec]) -> Worker:
+        with self._lock:
+            free = self._free.get(spec.key)
+            worker = free.pop() if free else None
+        if free is not None and not free:  # not the first run of its kind
+            self._keep_spare(make, spec.key, 1)
+        return _worker_of(spec, worker)
+
+    def _keep_spare(self, make: Callable[[], Spec], key: str, count: int) -> None:
+        """Have `count` idle workers of a kind soon, started beside the runs."""
+        with self._lock:
+            if self._closing or key in self._starting or len(self._free.get(key, ())) >= count:
+                return
+            self._starting.add(key)
+            if self._starter is None:
+                self._starter = ThreadPoolExecutor(1, thread_name_prefix="remit-spare")
+            self._starter.submit(self._start_spares, make, key, count)
+
+    def _start_spares(self, make: Callable[[], Spec], key: str, count: int) -> None:
         try:
-            with self._lock:
-                free = self._free.get(spec.key)
-                worker = free.pop() if free else None
-            return worker or Worker(spec)
+            while not self._closing and len(self._free.get(key, ())) < count:
+                self._give_back(_worker_of(make()))
+        except RemitError:
+            pass  # the next run that finds no worker starts its own and tells its caller why it cannot
         finally:
-            for fd in spec.fds:
-                os.close(fd)
+            with self._lock:
+                self._starting.discard(key)
 
     def _give_back(self, worker: Worker) -> None:
         ending: list[Worker] = []
@@ -339,15 +175,26 @@ class WorkerPool:
             self._closing = True
             for worker in self._busy:
                 worker.stop()
-        if self._threads is not None:
-            self._threads.shutdown(wait=True, cancel_futures=True)
-            self._threads = None
+        for threads in (self._threads, self._starter):
+            if threads is not None:
+                threads.shutdown(wait=True, cancel_futures=True)
         with self._lock:
+            self._threads = self._starter = None
+            self._starting.clear()
             ending = [worker for free in self._free.values() for worker in free]
             self._free.clear()
             self._closing = False
         for worker in ending:
             worker.kill()
+
+
+def _worker_of(spec: Spec, worker: Worker | None = None) -> Worker:
+    """`worker`, or a new one of the kind; what the kind inherits is closed here."""
+    try:
+        return worker or Worker(spec)
+    finally:
+        for fd in spec.fds:
+            os.close(fd)
 
 
 def _serve(

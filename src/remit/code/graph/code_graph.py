@@ -13,7 +13,7 @@ from typing import Any, Final
 from remit.code.graph.values import Dependency, Edge, Symbol, Unread
 from remit.errors import Invalid
 
-CALLS: Final = ("call", "raise", "interface")
+CALLS: Final = ("call", "raise", "interface", "callback", "getter", "guess")
 MAX_NAMESAKES: Final = 8
 """Functions with the name of an unresolved call; a more frequent name says nothing."""
 

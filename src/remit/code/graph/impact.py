@@ -19,7 +19,9 @@ from remit.code.patches.reading import parse
 from remit.code.patches.values import ADD, KEEP, FileChange, Hunk
 
 MAX_PATH: Final = 40
-_TEST_FILE: Final = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
+_TEST_FILE: Final = re.compile(
+    r"(^|/)(test_[^/]*|[^/]*_test)\.py$|_test\.go$|\.(test|spec)\.[cm]?[jt]sx?$|(^|/)__tests__/|(^|/)tests?/.*\.([cm]?js|rs)$"
+)
 
 
 class Reached(Struct, frozen=True):
@@ -42,15 +44,21 @@ class Impact(Struct, frozen=True):
     api: tuple[str, ...]
     """public symbols among what changed and what is reached"""
     tests: tuple[str, ...]
-    """as pytest names them"""
+    """as their runners name them"""
     risk: str
     """low, medium, high, critical"""
 
 
 def is_test(symbol: Symbol) -> bool:
-    """Whether pytest would collect it."""
+    """Whether the runner of its language would run it; a whole file for JavaScript."""
     last = symbol.name.rpartition(".")[2]
-    return symbol.kind in ("function", "method") and last.startswith("test") and bool(_TEST_FILE.search(symbol.file))
+    if symbol.language == "rust":
+        return symbol.kind == "function" and any(mark.partition("(")[0].endswith("test") for mark in symbol.marks)
+    if symbol.language in ("javascript", "typescript"):
+        return symbol.kind == "module" and bool(_TEST_FILE.search(symbol.file))
+    if not _TEST_FILE.search(symbol.file) or symbol.kind not in ("function", "method"):
+        return False
+    return last.startswith(("Test", "Fuzz", "Example")) if symbol.language == "go" else last.startswith("test")
 
 
 def impact_of(graph: CodeGraph, changed: Sequence[str]) -> Impact:
@@ -66,7 +74,7 @@ def impact_of(graph: CodeGraph, changed: Sequence[str]) -> Impact:
                 found[other] = (found[name][0] + 1, name)
                 rest.append(other)
     symbols = [graph.by_name[name] for name in found if name in graph.by_name]
-    tests = sorted({_node_id(graph, s) for s in symbols if is_test(s)})
+    tests = sorted({node_id(graph, s) for s in symbols if is_test(s)})
     reached = [Reached(s.name, found[s.name][0], _path(found, s.name), s.file)
                for s in symbols if found[s.name][0] and not is_test(s)]  # fmt: skip
     reached.sort(key=lambda one: (one.depth, one.name))
@@ -131,7 +139,14 @@ def _seen_fixtures(symbol: Symbol, fixtures: list[Symbol]) -> list[Symbol]:
     return near or fixtures
 
 
-def _node_id(graph: CodeGraph, symbol: Symbol) -> str:
+def node_id(graph: CodeGraph, symbol: Symbol) -> str:
+    """A test as its runner names it, without parameters: pytest's node id, a function of Go, a path of Rust, a file."""
+    if symbol.language in ("javascript", "typescript"):
+        return symbol.file
+    if symbol.language == "rust":
+        return symbol.name.partition(".")[2].replace(".", "::")
+    if symbol.language == "go":
+        return symbol.name.rpartition(".")[2]
     parts = [symbol.name.rpartition(".")[2]]
     parent = graph.by_name.get(symbol.parent)
     while parent is not None and parent.kind == "class":

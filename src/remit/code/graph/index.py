@@ -9,21 +9,23 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import Any
 
 from remit.code.graph.code_graph import CodeGraph
-from remit.code.graph.go.lowering import lower as lower_go
 from remit.code.graph.go.resolve import solve as solve_go
+from remit.code.graph.javascript.modules import manifest
+from remit.code.graph.javascript.program import solve as solve_javascript
+from remit.code.graph.javascript.symbols import symbols_of as javascript_symbols
 from remit.code.graph.python.imports import absolute, candidates
-from remit.code.graph.python.lowering import M_IMPORTS, lower
+from remit.code.graph.python.lowering import M_IMPORTS
 from remit.code.graph.python.names import Names, first_parts, names_of
 from remit.code.graph.python.program import Call, Solution, solve
+from remit.code.graph.reading import BY_LANGUAGE, Facts, facts_of, room_of
+from remit.code.graph.rust.program import RustCode
 from remit.code.graph.store import Store, digest
 from remit.code.graph.symbols import go_symbols, symbols_of
-from remit.code.graph.tree import sources
+from remit.code.graph.tree import MANIFESTS, sources
 from remit.code.graph.values import Dependency, Edge, Symbol, Unread
-from remit.errors import Unavailable
 
 
 def index_folder(root: str, cache: str = "") -> CodeGraph:
@@ -34,10 +36,8 @@ def index_folder(root: str, cache: str = "") -> CodeGraph:
     unread: list[Unread] = []
     texts = {}
     for path, language, text in sources(root, unread):
-        if language in ("python", "go"):
+        if language in BY_LANGUAGE or language == "manifest":
             texts[path] = text
-        elif language != "stub":
-            unread.append(Unread(path, f"{language} is not analysed yet"))
     name = os.path.basename(os.path.abspath(root))
     store = Store(cache)
     # Facts hold no cycles; looking for some in millions of lists costs a fifth of the time.
@@ -51,82 +51,111 @@ def index_folder(root: str, cache: str = "") -> CodeGraph:
             gc.enable()
 
 
+class _Whole:
+    """What is gathered, language by language."""
+
+    def __init__(self, keys: Mapping[str, bytes], store: Store | None, unread: list[Unread]) -> None:
+        self.keys = keys
+        self.store = store
+        self.unread = unread
+        self.symbols: list[Symbol] = []
+        self.edges: list[Edge] = []
+        self.dependencies: list[Dependency] = []
+
+
 def index_texts(
     texts: Mapping[str, bytes], *, root_name: str = "", store: Store | None = None, unread: Iterable[Unread] = ()
 ) -> CodeGraph:
-    """The graph of Python and Go texts `{path: text}`; `root_name` is what the root is called when it is a package."""
+    """The graph of texts `{path: text}`, manifests among them; `root_name`: what a root that is a package is called."""
     missed = list(unread)
-    every, keys = _facts(texts, store, missed)
-    facts = {path: one for path, one in every.items() if not path.endswith(".go")}
-    go = {path: one for path, one in every.items() if path.endswith(".go")}
+    manifests = {path: text for path, text in texts.items() if path.rpartition("/")[2] in MANIFESTS}
+    every, keys = facts_of({path: text for path, text in texts.items() if path not in manifests}, store, missed)
+    whole = _Whole(keys, store, missed)
+    rooms: dict[str, dict[str, Facts]] = {}
+    for path, one in every.items():
+        rooms.setdefault(room_of(path), {})[path] = one
+    _add_python(whole, rooms.get("python", {}), root_name)
+    _add_go(whole, rooms.get("go", {}))
+    _add_javascript(whole, rooms.get("javascript", {}), manifests)
+    _add_rust(whole, rooms.get("rust", {}), manifests)
+    missed.sort(key=lambda one: (one.file, one.reason))
+    return CodeGraph(whole.symbols, whole.edges, whole.dependencies, missed)
+
+
+def _add_python(whole: _Whole, facts: Mapping[str, Facts], root_name: str) -> None:
     modules = names_of(facts, first_parts(row for one in facts.values() for row in one[M_IMPORTS]))
     where = {name: path for path, (name, _) in modules.items()}
     root_name = root_name if "" in where else ""
     dependencies = [d for path in sorted(facts) for d in _dependencies(path, facts, modules, where, root_name)]
-    edges: list[Edge] = []
     for members in _components(sorted(facts), dependencies):
-        solution = _solved({path: facts[path] for path in members}, modules, root_name, keys, store)
-        edges.extend(_edge(call) for call in solution.calls)
+        solution = _solved({path: facts[path] for path in members}, modules, root_name, whole.keys, whole.store)
+        whole.edges.extend(_edge(call) for call in solution.calls)
         if solution.cut:
-            missed.extend(Unread(path, "only in part: the solver's bound was reached") for path in members)
-    symbols: list[Symbol] = []
+            whole.unread.extend(Unread(path, "only in part: the solver's bound was reached") for path in members)
+    whole.dependencies.extend(dependencies)
     for path in sorted(facts):
-        symbols.extend(symbols_of(path, modules[path][0], facts[path]))
-    edges.extend(_go_edges(go, keys, store))
-    for path in sorted(go):
-        symbols.extend(go_symbols(path, go[path]))
-    missed.sort(key=lambda one: (one.file, one.reason))
-    return CodeGraph(symbols, edges, dependencies, missed)
+        whole.symbols.extend(symbols_of(path, modules[path][0], facts[path]))
 
 
-def _facts(
-    texts: Mapping[str, bytes], store: Store | None, unread: list[Unread]
-) -> tuple[dict[str, list[Any]], dict[str, bytes]]:
-    parsers: dict[str, Any] = {}
-    facts: dict[str, list[Any]] = {}
-    keys: dict[str, bytes] = {}
-    new: list[tuple[bytes, Any]] = []
-    for path in sorted(texts):
-        language = "go" if path.endswith(".go") else "python"
-        key = digest(b"facts", language.encode(), texts[path])
-        kept = store.get(key) if store is not None else None
-        if kept is None:
-            if language not in parsers:
-                parsers[language] = _parser(language)
-            kept = (lower_go if language == "go" else lower)(texts[path], parsers[language])
-            new.append((key, kept))
-        if kept[0] is None:
-            unread.append(Unread(path, kept[1]))
-        else:
-            facts[path], keys[path] = kept[0], key
-    if store is not None and new:
-        store.put(new)
-    return facts, keys
+def _add_go(whole: _Whole, facts: Mapping[str, Facts]) -> None:
+    kept = _kept(whole, b"go", facts, {})
+    edges = [Edge(**row) for row in kept] if kept is not None else solve_go(facts) if facts else []
+    if kept is None:
+        _keep(whole, b"go", facts, {}, edges)
+    whole.edges.extend(edges)
+    for path in sorted(facts):
+        whole.symbols.extend(go_symbols(path, facts[path]))
 
 
-def _parser(language: str) -> Any:
-    try:
-        from tree_sitter import Language, Parser
-
-        grammar = import_module(f"tree_sitter_{language}")
-    except ImportError:
-        raise Unavailable("extra_missing", "the parsers are not installed: pip install 'remit[code]'") from None
-    return Parser(Language(grammar.language()))
-
-
-def _go_edges(facts: Mapping[str, list[Any]], keys: Mapping[str, bytes], store: Store | None) -> list[Edge]:
-    """Calls of Go files, from the store when all their facts are as they were."""
+def _add_javascript(whole: _Whole, facts: Mapping[str, Facts], manifests: Mapping[str, bytes]) -> None:
     if not facts:
-        return []
-    said = [path.encode(errors="surrogateescape") for path in sorted(facts)]
-    key = digest(b"go", *said, *(keys[path] for path in sorted(facts)))
-    kept = store.get(key) if store is not None else None
-    if kept is not None:
-        return [Edge(**row) for row in kept]
-    edges = solve_go(facts)
-    if store is not None:
-        store.put([(key, edges)])
-    return edges
+        return
+    said = {path: text for path, text in manifests.items() if path.endswith(".json")}
+    kept = _kept(whole, b"javascript", facts, said)
+    if kept is None:
+        kept = solve_javascript(facts, {path: manifest(text) for path, text in said.items()})
+        _keep(whole, b"javascript", facts, said, kept)
+        edges, dependencies, cut = kept
+    else:
+        edges = [Edge(**row) for row in kept[0]]
+        dependencies = [Dependency(**{**row, "names": tuple(row["names"])}) for row in kept[1]]
+        cut = kept[2]
+    whole.edges.extend(edges)
+    whole.dependencies.extend(dependencies)
+    if cut:
+        whole.unread.extend(Unread(path, "only in part: the solver's bound was reached") for path in sorted(facts))
+    for path in sorted(facts):
+        whole.symbols.extend(javascript_symbols(path, facts[path]))
+
+
+def _add_rust(whole: _Whole, facts: Mapping[str, Facts], manifests: Mapping[str, bytes]) -> None:
+    if not facts:
+        return
+    said = {path: text for path, text in manifests.items() if path.endswith(".toml")}
+    code = RustCode(facts, said)
+    kept = _kept(whole, b"rust", facts, said)
+    edges = [Edge(**row) for row in kept] if kept is not None else code.edges()
+    if kept is None:
+        _keep(whole, b"rust", facts, said, edges)
+    whole.edges.extend(edges)
+    whole.dependencies.extend(code.dependencies())
+    for path in sorted(facts):
+        whole.symbols.extend(code.symbols(path))
+
+
+def _key(whole: _Whole, what: bytes, facts: Mapping[str, Facts], more: Mapping[str, bytes]) -> bytes:
+    said = [path.encode(errors="surrogateescape") for path in (*sorted(facts), *sorted(more))]
+    return digest(what, *said, *(whole.keys[path] for path in sorted(facts)), *(more[path] for path in sorted(more)))
+
+
+def _kept(whole: _Whole, what: bytes, facts: Mapping[str, Facts], more: Mapping[str, bytes]) -> Any:
+    """What is stored for these facts, None when some of them changed."""
+    return whole.store.get(_key(whole, what, facts, more)) if whole.store is not None and facts else None
+
+
+def _keep(whole: _Whole, what: bytes, facts: Mapping[str, Facts], more: Mapping[str, bytes], value: Any) -> None:
+    if whole.store is not None and facts:
+        whole.store.put([(_key(whole, what, facts, more), value)])
 
 
 def _dependencies(

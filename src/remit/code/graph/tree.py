@@ -17,8 +17,11 @@ MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 MAX_LINE_BYTES: Final = 200_000
 LANGUAGES: Final = {
     ".py": "python", ".pyi": "stub", ".go": "go", ".rs": "rust", ".js": "javascript", ".jsx": "javascript",
-    ".mjs": "javascript", ".cjs": "javascript", ".ts": "typescript", ".tsx": "typescript",
+    ".mjs": "javascript", ".cjs": "javascript", ".ts": "typescript", ".mts": "typescript", ".cts": "typescript",
+    ".tsx": "tsx",
 }  # fmt: skip
+MANIFESTS: Final = frozenset(["package.json", "tsconfig.json", "jsconfig.json", "Cargo.toml"])
+"""Files that say what imports mean; they are read beside the sources."""
 SKIPPED: Final = {
     ".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache",
     ".ruff_cache", ".pytest_cache", ".eggs", "site-packages",
@@ -40,7 +43,7 @@ def sources(root: str, unread: list[Unread]) -> Iterator[tuple[str, str, bytes]]
         if why:
             unread.append(Unread(path, why))
         else:
-            yield path, LANGUAGES[os.path.splitext(path)[1]], text
+            yield path, LANGUAGES.get(os.path.splitext(path)[1], "manifest"), text
 
 
 def _walk(root: str, unread: list[Unread]) -> Iterator[str]:
@@ -59,7 +62,7 @@ def _walk(root: str, unread: list[Unread]) -> Iterator[str]:
             if entries > MAX_ENTRIES:
                 unread.append(Unread(path, f"more than {MAX_ENTRIES} entries; the rest of the folder is left out"))
                 return
-            source = os.path.splitext(entry.name)[1] in LANGUAGES
+            source = os.path.splitext(entry.name)[1] in LANGUAGES or entry.name in MANIFESTS
             if entry.is_symlink():
                 if source:
                     unread.append(Unread(path, "symbolic link"))

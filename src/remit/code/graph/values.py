@@ -37,8 +37,9 @@ class Edge(Struct, frozen=True):
     confidence: float = 1.0
     """1 divided by the callees that the place may have, at least 0.1; guesses by name have 0.1"""
     reason: str = "call"
-    """call, raise, interface (through an interface); access (property), operator, reference (handed to
-    something outside), name (a guess by its name)"""
+    """call, raise, interface (through an interface), callback (called later by what it was given to), getter, guess
+    (JavaScript: by the property's name, where few functions have it); access (property), operator, reference (handed to
+    something outside), name (a guess by its name), wide (one of too many)"""
 
 
 class Dependency(Struct, frozen=True):

@@ -8,7 +8,7 @@ after a crash a model call runs again, and its first attempt may have been paid 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -118,3 +118,25 @@ def _cost_of(event: EffectDone) -> Cost:
     usage = event.usage if event.usage is not None else NO_USAGE
     nano = event.cost_nano
     return Cost(usage, 1, 0, int(nano is None), nano or 0, event.duration_ms)
+
+
+def calls(entries: Iterable[Entry]) -> Iterable[dict[str, Any]]:
+    """Every finished model call of one run, in order: what `remit cost export` prints."""
+    run = RunStarted("", "")
+    names: dict[str, str] = {}
+    for entry in entries:
+        event = decode_event(entry.body)
+        if isinstance(event, RunStarted):
+            run = event
+        elif isinstance(event, EffectIntent) and event.kind == "model":
+            names[event.key] = event.name
+        elif isinstance(event, EffectDone | EffectFailed) and event.key in names:
+            done = isinstance(event, EffectDone)
+            usage = (event.usage if isinstance(event, EffectDone) else None) or NO_USAGE
+            yield {
+                "run_id": entry.run_id, "key": event.key, "at_ms": entry.at_ms, "agent": run.agent,
+                "model": names[event.key], "status": "ok" if done else "failed", "input_tokens": usage.input_tokens,
+                "cached_tokens": usage.cached_tokens, "output_tokens": usage.output_tokens,
+                "reasoning_tokens": usage.reasoning_tokens,
+                "cost_nano": event.cost_nano if isinstance(event, EffectDone) else None,
+            }  # fmt: skip

@@ -198,6 +198,13 @@ class Reader:
         actor = f"person:{event.by}"
         return _Facts("approval_decision", level, event.decision, effect, event.key, "", event.reason, actor)
 
+    def _forked(self, event: events.Forked) -> _Facts:
+        reason = f"{event.origin} seq {event.seq}: {', '.join(sorted(event.edits)) or 'no edits'}"
+        return _Facts("agent_lifecycle", "warning", "forked", actor=f"person:{event.by}", reason=reason)
+
+    def _received(self, event: events.MessageReceived) -> _Facts:
+        return _Facts("agent_lifecycle", "info", "signal", actor=f"person:{event.by}", reason=event.name)
+
     def _screened(self, event: events.Screened) -> _Facts:
         effect = self.effects.get(event.key, Effect("", "tool", ""))
         level = {"block": "critical", "redact": "info", "log": "info"}.get(event.severity, "warning")
@@ -233,6 +240,8 @@ _READERS: Final[dict[type, Callable[[Reader, Any], _Facts]]] = {
     events.EffectInDoubt: Reader._doubt,
     events.EffectResolved: Reader._resolved,
     events.WaitOpened: Reader._asked,
+    events.Forked: Reader._forked,
+    events.MessageReceived: Reader._received,
     events.Screened: Reader._screened,
     events.WaitClosed: Reader._answered,
 }

@@ -2,7 +2,8 @@
 
 Phases: think (a model call), act (a tool call that was decided on), observe (what came back), reflect
 (the loop's view of its own progress), run (start, resume, cancel, end). One step per event, in order.
-Decisions: allowed | asked | approved | denied | edited | failed | in_doubt | resolved | "".
+Decisions: allowed | asked | approved | denied | edited | failed | in_doubt | resolved | routed | "", and the kinds
+of `ModelNote`.
 """
 
 from __future__ import annotations
@@ -20,13 +21,21 @@ from remit.core.events import (
     EffectFailed,
     EffectInDoubt,
     EffectIntent,
+    EffectParked,
     EffectResolved,
     Event,
+    Forked,
+    MessageReceived,
+    ModelNote,
+    Noted,
+    Patched,
     Reflected,
+    Routed,
     RunDone,
     RunResumed,
     RunStarted,
     Screened,
+    TimerSet,
     WaitClosed,
     WaitOpened,
 )
@@ -85,7 +94,7 @@ def fold(state: Transcript, entries: Iterable[Entry]) -> Transcript:
         event = decode_event(entry.body)
         if isinstance(event, EffectIntent):
             names[event.key] = (event.kind, event.name)
-        elif isinstance(event, WaitOpened | EffectInDoubt):
+        elif isinstance(event, EffectInDoubt) or (isinstance(event, WaitOpened) and event.kind == "approval"):
             names[event.key] = ("tool", event.name)
         kind, name = names.get(getattr(event, "key", ""), ("", ""))
         reply = _reply_of(event) if kind == "model" and isinstance(event, EffectDone) else None
@@ -141,8 +150,9 @@ def _waiting_step(event: Event, seq: int, at: int, name: str) -> Step:
             )
         case WaitClosed():
             return Step(
-                seq, at, "act", event.key, name, event.decision, _by(event), arguments=event.arguments, item=event.item
-            )
+                seq, at, "act", event.key, name, event.decision, _by(event), arguments=event.arguments, item=event.item,
+                text=_json(event.value),
+            )  # fmt: skip
         case EffectInDoubt():
             reason = "nobody can say whether it happened"
             return Step(
@@ -165,8 +175,24 @@ def _waiting_step(event: Event, seq: int, at: int, name: str) -> Step:
             return Step(seq, at, "reflect", event.key, decision=event.severity, reason=reason)
         case Reflected():
             return Step(seq, at, "reflect", decision=event.action, text=event.finding)
+        case EffectParked():
+            return Step(seq, at, "act", event.key, name, "parked", "its own code waits", item=event.item)
+        case TimerSet():
+            return Step(seq, at, "act", event.key, "sleep", "asked", f"until {event.due_ms} ms", item=event.item)
+        case Noted():
+            return Step(seq, at, "observe", event.key, text=_json(event.value))
         case _:
             return _run_step(event, seq, at)
+
+
+def _model_step(event: Routed | ModelNote, seq: int, at: int) -> Step:
+    if isinstance(event, ModelNote):
+        return Step(seq, at, "think", event.key, event.name, event.kind, event.reason)
+    seen = [
+        f"{c.model}: {c.out}" if c.out else f"{c.model} p={c.success:.2f} score={c.score:.3f}" for c in event.candidates
+    ]
+    reason = f"{event.strategy}: {event.reason}" if event.reason else event.strategy
+    return Step(seq, at, "think", event.key, event.model, "routed", reason, text="; ".join(seen))
 
 
 def _run_step(event: Event, seq: int, at: int) -> Step:
@@ -182,6 +208,15 @@ def _run_step(event: Event, seq: int, at: int) -> Step:
             reason = f"{error.get('code', '')}: {error.get('message', '')}" if error else ""
             output = event.output if isinstance(event.output, str) else _json(event.output)
             return Step(seq, at, "run", decision=event.status, reason=reason, text=output)
+        case Forked():
+            edits = f", edited {', '.join(sorted(event.edits))}" if event.edits else ""
+            return Step(seq, at, "run", decision="forked", reason=f"from {event.origin}@{event.seq}{edits}")
+        case MessageReceived():
+            return Step(seq, at, "run", name=event.name, decision="signal", reason=event.by, text=_json(event.value))
+        case Routed() | ModelNote():
+            return _model_step(event, seq, at)
+        case Patched():
+            return Step(seq, at, "run", name=event.name, decision="patched" if event.active else "unpatched")
         case _:
             raise AssertionError(f"an event without a step: {type(event).__name__}")
 

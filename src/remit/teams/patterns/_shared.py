@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypedDict
+from importlib import import_module
+from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 
@@ -17,6 +18,7 @@ from remit.teams.work import Work
 
 Measure = Callable[[Mapping[str, str]], Any]
 """answers by member -> something with `score` (0..1) and `claims` (text, supporters, opponents)"""
+CLAIMS: Final = "claims"
 MemberName = Annotated[str, msgspec.Meta(title="member")]
 """in a workflow file: the name of an agent or team of the file"""
 
@@ -82,6 +84,27 @@ def measured(work: Work, answers: Mapping[str, str], measure: Measure | None) ->
     shared = [c for c in found.claims if len(c.supporters) > 1 and not c.opponents]
     progress.notes["consensus_points"] = [{"claim": c.text, "supporters": list(c.supporters)} for c in shared]
     return progress.agreement
+
+
+def measure_of(agreement: Measure | str | None) -> Measure | None:
+    """The function that measures agreement: `claims` = the room's own over claims, None = nothing is measured."""
+    if not isinstance(agreement, str):
+        return agreement
+    if agreement != CLAIMS:
+        raise refuse("agreement", f"{agreement!r} is no measure", f"Give a function, {CLAIMS!r} or None.")
+    try:
+        measure: Measure = import_module("remit.teams.coordination.claims").agreement
+    except ModuleNotFoundError:
+        return None
+    return measure
+
+
+def first_named(text: str, names: Iterable[str]) -> str:
+    """The name that the text says first, as a whole word; "" = none of them."""
+    places = [
+        (found.start(), -len(n), n) for n in names if (found := re.search(rf"(?<!\w){re.escape(n)}(?!\w)", text, re.I))
+    ]
+    return min(places)[2] if places else ""
 
 
 def section(title: str, text: str) -> str:

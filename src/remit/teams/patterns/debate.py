@@ -8,10 +8,12 @@ from msgspec import Struct
 
 from remit.teams.members import name_of
 from remit.teams.patterns._shared import (
+    CLAIMS,
     Measure,
     MemberName,
     TeamOptions,
     calls,
+    measure_of,
     measured,
     named,
     needed,
@@ -38,7 +40,8 @@ class Debate(Team):
         proponent, opponent: two members; not the same one.
         judge: who decides from the transcript.
         max_rounds: rounds at most.
-        agreement: measures agreement on claims; from AGREED on the debate goes to the judge at once.
+        agreement: a function that measures agreement on claims; `claims` = the room's own, None = none;
+            from AGREED on the debate goes to the judge at once.
         on_failure: continue by default: a side that fails a turn is silent in it.
     """
 
@@ -49,7 +52,7 @@ class Debate(Team):
         opponent: Any,
         judge: Any,
         max_rounds: int = MAX_ROUNDS,
-        agreement: Measure | None = None,
+        agreement: Measure | str | None = CLAIMS,
         **options: Unpack[TeamOptions],
     ) -> None:
         given_options, name = named(options, "debate")
@@ -58,7 +61,7 @@ class Debate(Team):
         if not 1 <= max_rounds <= 100:
             raise refuse(f"debate {name}", f"max_rounds={max_rounds}", "From 1 to 100.")
         self.proponent, self.opponent, self.judge = proponent, opponent, judge
-        self.max_rounds, self.agreement = max_rounds, agreement
+        self.max_rounds, self.agreement = max_rounds, measure_of(agreement)
         members = {"proponent": proponent, "opponent": opponent, "judge": judge}
         super().__init__(name, self._work, members=members, kind="debate", **given_options)
 

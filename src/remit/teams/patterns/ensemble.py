@@ -9,10 +9,12 @@ from typing import Any, Final, Unpack
 from msgspec import Struct
 
 from remit.teams.patterns._shared import (
+    CLAIMS,
     Measure,
     MemberName,
     TeamOptions,
     calls,
+    measure_of,
     measured,
     named,
     needed,
@@ -41,7 +43,7 @@ class Ensemble(Team):
         aggregate: majority_vote (equal answers; a tie goes to the one that came first in the order of members) |
             best_of_n (highest `metric`) | concatenate | llm_synthesize (by `synthesizer`).
         metric: a function of an output -> number, for best_of_n.
-        agreement: measures agreement on claims, for consensus and dissent.
+        agreement: a function that measures agreement on claims; `claims` = the room's own, None = none.
         at_once: members under way.
         on_failure: continue by default: the answers that came are aggregated.
     """
@@ -52,7 +54,7 @@ class Ensemble(Team):
         aggregate: str = "majority_vote",
         metric: Callable[[Any], float] | None = None,
         synthesizer: Any = None,
-        agreement: Measure | None = None,
+        agreement: Measure | str | None = CLAIMS,
         at_once: int = AT_ONCE,
         **options: Unpack[TeamOptions],
     ) -> None:
@@ -68,7 +70,7 @@ class Ensemble(Team):
         if (aggregate == "llm_synthesize") != (synthesizer is not None):
             raise refuse(where, f"aggregate={aggregate} synthesizer={synthesizer!r}", "Only llm_synthesize needs one.")
         self.asked, self.aggregate, self.metric, self.synthesizer = tuple(given), aggregate, metric, synthesizer
-        self.agreement, self.at_once = agreement, at_once
+        self.agreement, self.at_once = measure_of(agreement), at_once
         roles: dict[str, Any] = {f"member {i}": m for i, m in enumerate(given, 1)}
         if synthesizer is not None:
             roles["synthesizer"] = synthesizer

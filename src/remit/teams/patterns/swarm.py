@@ -8,10 +8,12 @@ from typing import Any, Final, Unpack
 from msgspec import Struct
 
 from remit.teams.patterns._shared import (
+    CLAIMS,
     Measure,
     MemberName,
     TeamOptions,
     calls,
+    measure_of,
     measured,
     named,
     needed,
@@ -48,7 +50,7 @@ class Swarm(Team):
         *roles: Any,
         max_iterations: int = MAX_ITERATIONS,
         convergence: float = CONVERGENCE,
-        agreement: Measure | None = None,
+        agreement: Measure | str | None = CLAIMS,
         at_once: int = AT_ONCE,
         **options: Unpack[TeamOptions],
     ) -> None:
@@ -61,7 +63,7 @@ class Swarm(Team):
             raise refuse(where, f"max_iterations={max_iterations} convergence={convergence}",
                          "max_iterations from 1 to 1000, convergence above 0 and at most 1.")  # fmt: skip
         self.roles, self.max_iterations, self.convergence = tuple(given), max_iterations, convergence
-        self.agreement, self.at_once = agreement, at_once
+        self.agreement, self.at_once = measure_of(agreement), at_once
         members = {f"role {i}": r for i, r in enumerate(given, 1)}
         super().__init__(name, self._work, members=members, kind="swarm", **given_options)
 

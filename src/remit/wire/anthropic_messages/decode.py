@@ -95,4 +95,5 @@ def usage_of(usage: dict[str, Any]) -> Usage:
         written,
         count(usage, "output_tokens"),
         count(obj(usage, "output_tokens_details"), "thinking_tokens"),
+        cache_write_1h_tokens=count(obj(usage, "cache_creation"), "ephemeral_1h_input_tokens"),
     )

@@ -214,4 +214,9 @@ def usage_of(usage: dict[str, Any]) -> Usage:
         written = written or count(usage, "cache_creation_input_tokens")
     if reasoning and count(usage, "total_tokens") == input_tokens + output + reasoning:
         output += reasoning  # xAI counts reasoning beside the completion
+    heard, spoken = count(given, "audio_tokens"), count(made, "audio_tokens")
+    if heard or spoken:
+        return Usage(
+            input_tokens, cached, written, output, reasoning, input_audio_tokens=heard, output_audio_tokens=spoken
+        )
     return Usage(input_tokens, cached, written, output, reasoning)

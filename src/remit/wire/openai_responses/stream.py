@@ -36,6 +36,7 @@ class StreamDecoder(FrameDecoder):
         super().__init__(decode)
         self._response: dict[str, Any] = EMPTY
         self._final = False
+        self._last = b""  # the last frame's data
         self._items: dict[int, dict[str, Any]] = {}  # done items, or added ones until they are done
         self._done_items: set[int] = set()
         self._known: dict[tuple[Any, str], int] = {}  # (type, id) -> output_index
@@ -58,6 +59,10 @@ class StreamDecoder(FrameDecoder):
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
         fields = read_object(data)
+        number = index(fields, "sequence_number")
+        if number and data == self._last:
+            return  # sent twice: the same number on the same event
+        self._last = data
         self._raw.append(fields)
         kind = text(fields, "type") or event.decode("ascii", "replace")
         if kind == "response.output_text.delta" or kind == "response.refusal.delta":

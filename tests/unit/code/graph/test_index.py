@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from remit.code.graph import index
+from remit.code.graph import index, reading
 from remit.code.graph.code_graph import CodeGraph
 from remit.code.graph.index import index_folder, index_texts
 from remit.code.graph.tree import MAX_FILE_BYTES, MAX_LINE_BYTES
@@ -31,7 +31,10 @@ def content(graph: CodeGraph) -> Any:
 
 def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     """A syntax error, binary, huge, linked or foreign file is in unread with its reason; the rest is analysed."""
-    root = written(tmp_path, {"a.py": "def f(): pass\nf()\n", "bad.py": "x = 1\ndef f(:\n", "a.rs": "fn main() {}\n"})
+    root = written(tmp_path, {"a.py": "def f(): pass\nf()\n", "bad.py": "x = 1\ndef f(:\n", "a.rs": "fn main( {}\n"})
+    for name, opened, closed in (("deep.js", "{", "}"), ("deep.ts", "(", ")"), ("deep.rs", "fn f() {", "}")):
+        (tmp_path / name).write_text(opened * 2000 + closed * 2000 + "\n")
+    (tmp_path / "min.js").write_text("a();" * 3000 + "\n")
     (tmp_path / "bin.py").write_bytes(b"x = '\0'")
     (tmp_path / "big.py").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
     (tmp_path / "long.py").write_bytes(b"x = '" + b"y" * MAX_LINE_BYTES + b"'\n")
@@ -42,7 +45,10 @@ def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     graph = index_folder(root)
     assert [(e.caller, e.callee) for e in graph.calls()] == [("a", "a.f")]
     reasons = {one.file: one.reason for one in graph.unread}
-    assert set(reasons) == {"bad.py", "a.rs", "bin.py", "big.py", "long.py", "deep.py", "nested.py", "link.py"}
+    more = {"deep.js", "deep.ts", "deep.rs", "min.js"}
+    assert set(reasons) == more | {
+        "bad.py", "a.rs", "bin.py", "big.py", "long.py", "deep.py", "nested.py", "link.py",
+    }  # fmt: skip
     assert reasons["bad.py"] == "syntax error at line 2"
     assert (reasons["bin.py"], reasons["link.py"], reasons["nested.py"]) == (
         "binary",
@@ -130,8 +136,10 @@ def test_only_what_changed_is_parsed_and_solved(tmp_path: Path, monkeypatch: pyt
     index_folder(root, cache)
     parsed: list[bytes] = []
     solved: list[list[str]] = []
-    lower, solve = index.lower, index.solve
-    monkeypatch.setattr(index, "lower", lambda text, parser: (parsed.append(text), lower(text, parser))[1])
+    lower, solve = reading.Lowerer.lower, index.solve
+    monkeypatch.setattr(
+        reading.Lowerer, "lower", lambda self, name, text: (parsed.append(text), lower(self, name, text))[1]
+    )
     monkeypatch.setattr(index, "solve", lambda facts, *rest: (solved.append(sorted(facts)), solve(facts, *rest))[1])
     written(tmp_path / "tree", {"b.py": "def f(): pass\ndef g(): pass\n"})
     index_folder(root, cache)

@@ -30,7 +30,7 @@ def lower(source: bytes, parser: Any) -> tuple[list[Any] | None, str]:
     tree = parser.parse(source)
     root = tree.root_node
     if root.has_error:
-        return None, f"syntax error at line {_first_error(root)}"
+        return None, f"syntax error at line {first_error(root)}"
     scope = _Scope("", None)
     try:
         body = scope.block(root)
@@ -41,7 +41,8 @@ def lower(source: bytes, parser: Any) -> tuple[list[Any] | None, str]:
     return ["", "", 1, root.end_point[0] + 1, [], [], body, 0, None, names, free, _doc(root), "", scope.imports], ""
 
 
-def _first_error(root: Any) -> int:
+def first_error(root: Any) -> int:
+    """The line of the first syntax error."""
     node = root
     while True:
         for child in node.children:

@@ -1,0 +1,1 @@
+"""MCP servers as tools: the client half. See README.md."""

@@ -1,0 +1,218 @@
+"""What others do to a run: answer it, send it a signal, cancel it, host it while it waits.
+
+A run that is under way in this process is reached directly; one that is parked, or was interrupted, through the
+journal. A run of another live process raises run_active: its own program, or `remit cancel`, reaches it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from remit.core.effects import Parked
+from remit.core.events import CancelRequested, EffectResolved, Event, MessageReceived, WaitClosed
+from remit.errors import Conflict, Invalid
+from remit.guard.waits import closing
+from remit.ports.journal import InboxRow
+
+if TYPE_CHECKING:
+    from remit.agents.host import Host
+    from remit.agents.run import Run
+    from remit.agents.runner import Runner
+    from remit.gate.scope import Scope
+    from remit.ports.clock import Clock
+    from remit.ports.journal import Journal
+    from remit.ports.runtime import Call
+
+GRACE_S: Final = 30.0  # Source: spec/teams.md 8
+REASONS: Final = (
+    *("user_request", "timeout", "parent_cancelled", "dependency_failed", "resource_limit", "error", "shutdown"),
+    "custom",
+)
+Policy = Literal["", "immediate", "graceful", "graceful_with_timeout", "never"]
+
+
+def _cut(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+
+
+class Control:
+    """The part of a runtime that is about runs of others."""
+
+    clock: Clock
+    journal: Journal
+
+    def __init__(self) -> None:
+        self._active: dict[str, asyncio.Task[Any]] = {}
+        self._cancelled: dict[str, CancelRequested] = {}
+        self._scopes: dict[str, Scope] = {}
+        """of workflows under way: they can be answered meanwhile"""
+        self._answered: set[str] = set()
+        """items that were answered while their run was under way"""
+        self._policies: dict[str, str] = {}
+        """how runs under way may be cancelled, where their definition says so"""
+        self._children: dict[str, list[str]] = {}
+
+    async def answer(
+        self, item: str, value: Any = None, *, decision: str = "", by: str = "user", reason: str = ""
+    ) -> str:
+        """Answer an item of the inbox, once; returns the id of its run, which a host wakes.
+
+        Args:
+            item: its id.
+            value: what the form of an `input` or a `signal` asks for.
+            decision: denied refuses to answer; for an approval approved (default), denied or edited with the new
+                arguments as `value`; for an effect in doubt done | not-done | retry.
+
+        Raises:
+            Invalid: item_unknown, answer_invalid. Conflict: approval_used, run_active.
+        """
+        from remit.core.effects import measure_arguments
+
+        def make(row: InboxRow) -> Event:
+            if row.kind == "in_doubt":
+                if decision not in ("done", "not-done", "retry") or not reason.strip():
+                    raise Invalid("answer_invalid", f"{row.id} is in doubt: done, not-done or retry, with a reason")
+                return EffectResolved(row.key, row.id, decision, by, reason)
+            if row.kind != "approval":
+                return closing(row, decision, value, by, reason)
+            if decision not in ("", "approved", "denied", "edited") or (decision == "edited") != isinstance(
+                value, dict
+            ):
+                raise Invalid("answer_invalid", f"{row.id} is approved, denied, or edited with its arguments")
+            digest = row.digest if value is None else measure_arguments(row.tool, value)[1]
+            return WaitClosed(row.key, row.id, decision or "approved", digest, by, reason, value)
+
+        row = next((row for row in self.journal.inbox() if row.id == item), None)
+        scope = None if row is None else self._scopes.get(row.run_id)
+        if row is None or scope is None:
+            return await self.journal.answer(item, make)
+        if item in self._answered:
+            raise Conflict("approval_used", f"{item} was answered")
+        event = make(row)
+        scope.emit(event)
+        self._answered.add(item)
+        await scope.log.flush()
+        return row.run_id
+
+    async def signal(self, run_id: str, name: str, value: Any = None, *, by: str = "user") -> None:
+        """Give a run what its `wait_for(name)` waits for, now or later; each signal is taken once.
+
+        Raises: run_unknown, answer_invalid (not JSON), run_active (another process holds it, or it has ended).
+        """
+        scope = self._scopes.get(run_id)
+        rows = [row for row in self.journal.inbox() if (row.run_id, row.kind, row.tool) == (run_id, "signal", name)]
+        rows = [row for row in rows if row.id not in self._answered]
+        if rows:
+            await self.answer(rows[0].id, value, by=by)
+        elif scope is not None:
+            message = MessageReceived(name, by, value)
+            scope.emit(message)
+            if scope.recorded is not None:
+                cast("Any", scope.recorded).messages.append(message)
+            await scope.log.flush()
+        else:
+            log = await self.journal.activate(run_id)
+            try:
+                log.append(MessageReceived(name, by, value))
+            finally:
+                await log.release("waiting")
+
+    def cancel(  # noqa: PLR0913  # public: every option is a keyword with a default
+        self,
+        run_id: str,
+        by: str = "user",
+        reason: str = "",
+        *,
+        kind: str = "user_request",
+        policy: Policy = "",
+        cascade: bool = True,
+        grace_s: float = GRACE_S,
+    ) -> bool:
+        """Stop a run of this runtime; its `run()` returns with the partial result. False = it does not run here.
+
+        Args:
+            by, reason: who, and why in words; both are journalled.
+            kind: one of REASONS.
+            policy: immediate: now; what may not be repeated and is under way becomes in doubt.
+                graceful: models, streams and reads are cut now, an effect that must not be cut ends first.
+                graceful_with_timeout: the same, at most `grace_s` long.
+                never: only noted. "" = what the run's definition says, graceful by default for workflows and
+                immediate for agents. A definition that says never is not cancelled by another policy.
+            cascade: whether the runs that it started are cancelled by it, too; else they go on as far as they
+                have tasks of their own.
+        """
+        if kind not in REASONS:
+            raise Invalid("value_invalid", f"kind={kind!r:.40}; one of {', '.join(REASONS)}")
+        task = self._active.get(run_id)
+        if task is None or task.done():
+            return False
+        own = self._policies.get(run_id, "")
+        chosen = own if own == "never" else policy or own or "immediate"
+        if chosen == "never":
+            return False
+        self._cancelled[run_id] = CancelRequested(by, reason, kind)
+        if cascade:
+            for child in self._children.get(run_id, ()):
+                self.cancel(child, "parent", reason, kind="parent_cancelled", policy=policy, grace_s=grace_s)
+        scopes = [s for s in (self._scopes.get(run_id),) if s is not None and s.acting]
+        if chosen == "immediate" or not scopes:
+            task.cancel()
+            return True
+        scopes[0].calm = partial(_cut, task)
+        if chosen == "graceful_with_timeout":
+            task.get_loop().call_later(grace_s, task.cancel)
+        return True
+
+    def host(self, *definitions: Any) -> Host:
+        """Keep waiting runs of these agents and workflows alive: `async with runtime.host(deploy) as host: ...`."""
+        from remit.agents.host import Host  # only a program that hosts runs needs it
+
+        return Host(cast("Runner", self), definitions)
+
+    def _enter(self, scope: Scope, call: Call | None, policy: str = "") -> None:
+        """A run is under way in the current task."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._active[scope.run_id] = task
+        self._scopes[scope.run_id] = scope
+        if policy:
+            self._policies[scope.run_id] = policy
+        if call is not None:
+            self._children.setdefault(call.scope.run_id, []).append(scope.run_id)
+
+    def _leave(self, run_id: str, call: Call | None) -> None:
+        """It is under way no more."""
+        for held in (self._active, self._scopes, self._policies, self._children):
+            held.pop(run_id, None)
+        if call is not None and run_id in (beside := self._children.get(call.scope.run_id, [])):
+            beside.remove(run_id)
+
+    # --- for whoever drives a run ----------------------------------------------------------------
+
+    def _why(self, run_id: str) -> CancelRequested:
+        """Why a run is cancelled: what was asked of it, else what its caller did."""
+        return self._cancelled.get(run_id) or CancelRequested("caller", kind="parent_cancelled")
+
+    def _upwards(self, run: Run, call: Call | None) -> None:
+        """What a run's end means to whoever started it: it waits too, or is cancelled with it."""
+        aimed = self._cancelled.pop(run.id, None)
+        if call is None:
+            return
+        if run.status == "cancelled" and (aimed is None or aimed.kind == "parent_cancelled"):
+            raise asyncio.CancelledError
+        if run.status == "waiting" and call.parks:
+            raise Parked(run.waiting_for, run.due_ms)
+
+    def _came_meanwhile(self, items: tuple[str, ...]) -> bool:
+        """Whether one of them was answered while the run was still under way; forgets it."""
+        found = self._answered & set(items)
+        self._answered -= found
+        return bool(found)
+
+    def _exists(self, run_id: str) -> bool:
+        try:
+            return bool(self.journal.read(run_id))
+        except Invalid:
+            return False

@@ -1,0 +1,141 @@
+"""The work of `remit cost`: readings of the journal, and the caps of the state folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from remit.cli import _output
+from remit.cli._open import settings_here, with_journal
+from remit.core.usage import usd
+from remit.errors import Invalid
+from remit.guard.spending import Spending, periods
+from remit.journal.projections import cost, savings
+from remit.ports.journal import Entry, Journal
+
+FIELDS = ("run_id", "key", "at_ms", "agent", "model", "status", "input_tokens", "cached_tokens", "output_tokens",
+          "reasoning_tokens", "cost_nano")  # fmt: skip
+
+
+def status(args: Any) -> int:
+    """Totals, caps and savings."""
+    caps = _caps(args)
+
+    async def work(journal: Journal) -> int:
+        found, saved = cost.EMPTY, savings.EMPTY
+        today, month = 0, 0
+        for call in _calls(journal, args.runs):
+            day, this_month = periods(call["at_ms"])
+            now_day, now_month = periods(_now_ms())
+            today += (call["cost_nano"] or 0) * (day == now_day)
+            month += (call["cost_nano"] or 0) * (this_month == now_month)
+        for entries in _runs(journal, args.runs):
+            found, saved = cost.fold(found, entries), savings.fold(saved, entries)
+        data = {
+            "today_usd": usd(today), "month_usd": usd(month), "total_usd": usd(found.total.nano),
+            "calls": found.total.calls, "unpriced_calls": found.total.unpriced,
+            "models": {name: usd(c.nano) for name, c in sorted(found.models.items())},
+            "agents": {name: usd(c.nano) for name, c in sorted(found.agents.items())},
+            "cache": {"hits": saved.hits, "saved_tokens": saved.cached_tokens, "saved_usd": usd(saved.cached_nano)},
+            "routing": {"calls": saved.routed, "spent_usd": usd(saved.spent_nano),
+                        "always_ablest_usd": usd(saved.ablest_nano), "saved_percent": round(saved.percent, 1)},
+            "caps": {name: {"spent_usd": usd(spent), "cap_usd": usd(limit)} for name, (spent, limit) in caps.items()},
+        }  # fmt: skip
+        if args.json:
+            _output.json_line({"type": "result", "status": "ok", **data})
+        else:
+            _show(data)
+        return 0
+
+    return with_journal(args, work)
+
+
+def reset(args: Any) -> int:
+    """Set the caps' counters back; the journal keeps what was spent."""
+    spending = _spending(args)
+    if spending is None:
+        raise Invalid("usage_invalid", "there are no caps", hint="Set them in remit.toml: [cost] on = true")
+    count = spending.reset()
+    if args.json:
+        _output.json_line({"type": "result", "status": "ok", "accounts": count})
+    else:
+        _output.data(f"{count} counters were set to nothing")
+    return 0
+
+
+def export(args: Any) -> int:
+    """Every model call as a line."""
+
+    async def work(journal: Journal) -> int:
+        count = 0
+        as_json = args.json or args.format == "json"
+        if not as_json:
+            _output.data(",".join(FIELDS))
+        for call in _calls(journal, args.runs):
+            count += 1
+            if as_json:
+                _output.json_line({"type": "call", **call})
+            else:
+                _output.data(",".join(_cell(call[name]) for name in FIELDS))
+        if args.json:
+            _output.json_line({"type": "result", "status": "ok", "calls": count})
+        return 0
+
+    return with_journal(args, work)
+
+
+def _show(data: dict[str, Any]) -> None:
+    rows = [("today", _money(data["today_usd"])), ("this month", _money(data["month_usd"])),
+            ("in all", _money(data["total_usd"]))]  # fmt: skip
+    rows += [(f"model {name}", _money(value)) for name, value in data["models"].items()]
+    rows += [(f"agent {name or '-'}", _money(value)) for name, value in data["agents"].items()]
+    rows += [(f"cap {n}", f"{_money(c['spent_usd'])} of {_money(c['cap_usd'])}") for n, c in data["caps"].items()]
+    cache, routing = data["cache"], data["routing"]
+    rows.append(("cache", f"{cache['hits']} hits saved {cache['saved_tokens']} tokens, {_money(cache['saved_usd'])}"))
+    if routing["calls"]:
+        against = f"{_money(routing['spent_usd'])} instead of {_money(routing['always_ablest_usd'])}"
+        rows.append(("routing", f"{routing['calls']} calls, {against}: {routing['saved_percent']} % saved (estimated)"))
+    _output.table(("WHAT", "COST"), rows)
+
+
+def _money(value: float | None) -> str:
+    return "unknown" if value is None else f"${value:.6f}"
+
+
+def _cell(value: Any) -> str:
+    """A CSV cell; a text that a spreadsheet would run as a formula is quoted (OWASP, CSV injection)."""
+    text = "" if value is None else str(value)
+    text = f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not isinstance(value, int) else text
+    return f'"{text.replace(chr(34), chr(34) * 2)}"' if any(c in text for c in ',"\n\r') else text
+
+
+def _runs(journal: Journal, limit: int) -> Iterator[list[Entry]]:
+    if limit < 1:
+        raise Invalid("usage_invalid", f"--runs {limit}: a number above 0 is needed")
+    for row in journal.runs(limit):
+        yield journal.read(row.run_id)
+
+
+def _calls(journal: Journal, limit: int) -> Iterator[dict[str, Any]]:
+    for entries in _runs(journal, limit):
+        yield from cost.calls(entries)
+
+
+def _caps(args: Any) -> dict[str, tuple[int, int]]:
+    spending = _spending(args)
+    return {} if spending is None else spending.spent()
+
+
+def _spending(args: Any) -> Spending | None:
+    from remit.core.folders import state_path
+    from remit.runtime import Adapters, setup_of
+
+    setup = setup_of(settings_here(args))
+    return None if setup is None else setup.spending(Adapters().clock, os.fspath(state_path()))
+
+
+def _now_ms() -> int:
+    from remit.runtime import Adapters
+
+    return Adapters().clock.now_ms()

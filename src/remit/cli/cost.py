@@ -1,0 +1,30 @@
+"""What model calls cost: totals by model and agent, caps, savings; reset and export.
+
+`remit cost status` reads the journal: today, this month, by model and agent, what caches and routing saved, and what is
+left of the caps of [cost]. `reset` sets the caps' counters back. `export` prints every call as CSV or NDJSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def add(parser: Any) -> None:
+    """The flags."""
+    actions = parser.add_subparsers(dest="action", metavar="status|reset|export", required=True)
+    status = actions.add_parser("status", help="totals, caps and savings", allow_abbrev=False)
+    reset = actions.add_parser("reset", help="set the counters of the caps to nothing", allow_abbrev=False)
+    export = actions.add_parser("export", help="every model call", allow_abbrev=False)
+    export.add_argument("--format", choices=("csv", "json"), default="csv", help="CSV, or NDJSON")
+    for each in (status, reset, export):
+        each.add_argument("--json", action="store_true", help="NDJSON on stdout, one final result line")
+        each.add_argument("--journal", metavar="SPEC", help="sqlite:PATH; by default the user's own journal")
+    for each in (status, export):
+        each.add_argument("--runs", metavar="N", type=int, default=10_000, help="the newest N runs (default: 10000)")
+
+
+def run(args: Any) -> int:
+    """Do what was asked."""
+    from remit.cli import _cost
+
+    return {"status": _cost.status, "reset": _cost.reset, "export": _cost.export}[args.action](args)

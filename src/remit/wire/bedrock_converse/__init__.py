@@ -1,0 +1,56 @@
+"""The bedrock-converse wire family: POST {base}/model/MODEL/converse and converse-stream.
+
+Authentication by a Bedrock API key is a bearer header; by an AWS key it is a signature over the
+whole request (`wire/sigv4.py`), which the provider's adapter makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from remit.core.model import ModelRequest, Reply
+from remit.errors import ModelError
+from remit.wire.bedrock_converse.decode import WIRE, decode
+from remit.wire.bedrock_converse.encode import body_of
+from remit.wire.bedrock_converse.stream import StreamDecoder
+from remit.wire.provider_errors import http_error
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class ConverseCodec:
+    """Codec of the family."""
+
+    wire: str = WIRE
+    path: str = "/model/{model}/converse"
+    stream_path: str = "/model/{model}/converse-stream"
+    stream_type: str = "application/vnd.amazon.eventstream"
+    version_path: str = ""
+
+    def headers(self, api_key: str) -> tuple[tuple[str, str], ...]:
+        """A bearer header, or none without a key."""
+        return (("authorization", f"Bearer {api_key}"),) if api_key else ()
+
+    def encode(self, request: ModelRequest, stream: bool) -> bytes:
+        """The JSON body; `settings.extra` is merged last. A streamed request differs in its path only."""
+        body = body_of(request)
+        if request.settings.extra:
+            body.update(request.settings.extra)
+        return _ENCODER.encode(body)
+
+    def decode(self, body: bytes) -> Reply:
+        """A whole successful reply."""
+        return decode(body)
+
+    def stream(self) -> StreamDecoder:
+        """A decoder for one streamed reply."""
+        return StreamDecoder()
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
+        """The error of an answer whose status is not 2xx; x-amzn-errortype says more than the status."""
+        return http_error(status, headers, body)
+
+
+CODEC = ConverseCodec()

@@ -1,0 +1,195 @@
+"""kill -9 of a real process at moments of its progress, again and again, until its run has ended.
+
+    python tests/simulation/kill_sweep.py [KILLS]
+
+A child process works on one generated run: journal in a file, effects appended to another file. It prints a line at
+each append and in the middle of each effect; the parent kills it at a random one of them. The next child settles what
+is in doubt by looking at the file, and goes on. At the end: the output is that of a run nobody killed, no unsafe effect
+stands in the file twice, none is missing, every doubtful one was in the inbox, the chains are valid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from remit.core.events import EffectInDoubt, RunDone
+from remit.journal.chain import decode_event
+from remit.journal.open import open_journal
+from remit.ports.runtime import set_current
+from remit.runtime import Runtime
+from remit.testing.clock import FakeClock
+from remit.testing.crashes import CrashingJournal, settle
+from remit.testing.simulate import _alone
+from remit.testing.workloads import Dice, World, generate
+
+HERE = Path(__file__).resolve().parents[2]
+
+
+class FileWorld(World):
+    """A world whose unsafe and idempotent effects are lines of a file, each written at once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        for line in path.read_text(encoding="utf-8").splitlines():
+            kind, first, second = json.loads(line)
+            if kind == "acted":
+                self.acted.add((first, second))
+            else:
+                self.keyed[first] = second
+        self.acted = _Lines(self, self.acted)  # type: ignore[assignment]  # only `add` and `in` are used
+        self.keyed = _Keyed(self, self.keyed)  # type: ignore[assignment]  # only `[]=` and `in` are used
+
+    def write(self, *line: str) -> None:
+        """One effect."""
+        os.write(self._file, json.dumps(line).encode() + b"\n")
+
+
+class _Lines:
+    def __init__(self, world: FileWorld, known: set[tuple[str, str]]) -> None:
+        self._world, self._known = world, known
+
+    def add(self, place: tuple[str, str]) -> None:
+        """An unsafe effect: written however often it is done."""
+        self._world.write("acted", *place)
+        self._known.add(place)
+
+    def __contains__(self, place: object) -> bool:
+        return place in self._known
+
+
+class _Keyed:
+    def __init__(self, world: FileWorld, known: dict[str, str]) -> None:
+        self._world, self._known = world, known
+
+    def __setitem__(self, key: str, what: str) -> None:
+        if key not in self._known:
+            self._world.write("put", key, what)
+        self._known[key] = what
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._known
+
+
+class Told(CrashingJournal):
+    """A journal that tells its progress."""
+
+    def count(self) -> None:
+        """Say that an append comes."""
+        os.write(1, b"append\n")
+
+
+async def child(folder: Path, seed: int) -> None:
+    """One process: settle, then go on with the run until it ends or waits for a moment."""
+    # Every process begins later than all that came before: what waited for a moment finds that it has passed.
+    starts = len(list(folder.glob("start-*")))
+    (folder / f"start-{starts}").touch()
+    clock, world = (
+        FakeClock(1_767_225_600_000 + starts * 10_000_000, seed=seed * 1000 + starts),
+        FileWorld(folder / "world"),
+    )
+
+    async def middle() -> None:
+        os.write(1, b"effect\n")
+        await asyncio.sleep(0)
+
+    world.pause = middle
+    load = generate(seed, world)
+    journal = open_journal(f"sqlite:{folder}/journal.db", clock)
+    await settle(journal, world, clock)
+    runtime = Runtime(Told(journal), clock=clock, tune_gc=False)  # type: ignore[arg-type]  # it has the port's methods
+    set_current(runtime)
+    run_id = f"run_{seed:026}"
+    begun = runtime._exists(run_id)
+    work = runtime.resume(run_id, load.root) if begun else runtime.run(load.root, load.task, run_id=run_id)
+    run = await work
+    await journal.aclose()
+    os.write(1, f"end {run.status}\n".encode())
+
+
+def killed(folder: Path, seed: int, dice: Dice, kills: int) -> int:
+    """Run children, killing each at a random line of its progress, until the run has ended; returns the kills made."""
+    made = rounds = 0
+    environment = {**os.environ, "PYTHONPATH": f"{HERE}/src", "REMIT_STATE_DIR": str(folder)}
+    while True:
+        rounds += 1
+        assert rounds < 500, f"seed {seed} does not end"
+        command = [sys.executable, __file__, "--child", str(folder), str(seed)]
+        left = 1 + dice.below(25) if made < kills else 0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+            assert process.stdout is not None
+            line = ""
+            for line in process.stdout:
+                if left and not line.startswith("end"):
+                    left -= 1
+                    if not left:
+                        process.kill()
+                        made += 1
+                        break
+            process.wait()
+        if line.startswith("end") and line.split()[1] != "waiting":
+            return made
+
+
+def wrong(folder: Path, seed: int) -> tuple[list[str], int]:
+    """What does not hold at the end, and how many doubts were shown."""
+    os.environ["REMIT_STATE_DIR"] = str(folder)
+    clock = FakeClock(2_000_000_000_000)
+    journal = open_journal(f"sqlite:{folder}/journal.db", clock)
+    problems = list(journal.verify())
+    event = decode_event(journal.read(f"run_{seed:026}")[-1].body)
+    doubts = 0
+    for row in journal.runs(1000):
+        doubts += sum(isinstance(decode_event(e.body), EffectInDoubt) for e in journal.read(row.run_id))
+    asyncio.run(journal.aclose())
+    status, output, effects = asyncio.run(_alone(seed))
+    if not isinstance(event, RunDone) or (event.status, event.output) != (status, output):
+        problems.append(f"seed {seed}: {event!r:.300}, not {status} {output!r:.300}")
+    lines: list[Any] = [json.loads(line) for line in (folder / "world").read_text(encoding="utf-8").splitlines()]
+    acted = [tuple(line[1:]) for line in lines if line[0] == "acted"]
+    if len(set(acted)) != len(acted) or len(acted) != sum(effects["unsafe"].values()):
+        problems.append(
+            f"seed {seed}: {len(acted)} unsafe effects, {len(set(acted))} different, not {effects['unsafe']}"
+        )
+    put = [line[1] for line in lines if line[0] == "put"]
+    if len(set(put)) != len(put) or len(put) != sum(effects["idempotent"].values()):
+        problems.append(f"seed {seed}: {len(put)} idempotent effects, not {effects['idempotent']}")
+    return problems, doubts
+
+
+def sweep(kills: int, first: int = 1) -> tuple[int, int, int, list[str]]:
+    """(runs, kills, doubts, problems) of at least `kills` kills."""
+    made = doubts = runs = 0
+    problems: list[str] = []
+    while made < kills:
+        seed = first + runs
+        with tempfile.TemporaryDirectory(prefix="remit-kill-") as name:
+            made += killed(Path(name), seed, Dice(f"kill {seed}"), kills - made)
+            found, shown = wrong(Path(name), seed)
+        problems += found
+        doubts += shown
+        runs += 1
+    return runs, made, doubts, problems
+
+
+def main() -> int:
+    """Kill and report."""
+    if sys.argv[1:2] == ["--child"]:
+        asyncio.run(child(Path(sys.argv[2]), int(sys.argv[3])))
+        return 0
+    runs, made, doubts, problems = sweep(int(sys.argv[1]) if sys.argv[1:] else 200)
+    for problem in problems:
+        print(problem)
+    print(f"{made} kills of {runs} runs: all ended, {doubts} doubtful effects shown, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
