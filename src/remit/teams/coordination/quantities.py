@@ -1,0 +1,169 @@
+"""Numbers as people write them, with their units: "$500K", "500000", "0.5 million" and "half a million dollars" are one.
+
+A `Quantity` is a value in the base unit of its dimension (seconds, metres, grams, bytes, dollars, fractions for percent).
+Two quantities agree when their dimensions can be the same and their values differ by at most a tolerance. A bare whole
+number from 1900 to 2100 is a year: years agree only when they are equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+TOLERANCE: Final = 0.05  # Source: spec/teams.md 10
+MAX_CHARS: Final = 200_000
+MAX_NUMBERS: Final = 2_000  # of one text
+YEAR: Final = "year"
+
+_SCALES: Final = {
+    "hundred": 1e2, "k": 1e3, "thousand": 1e3, "grand": 1e3, "lakh": 1e5, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6,
+    "million": 1e6, "millions": 1e6, "crore": 1e7, "b": 1e9, "bn": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12,
+    "tn": 1e12, "trillion": 1e12, "dozen": 12.0,
+}  # fmt: skip
+_SYMBOLS: Final = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr"}
+_UNITS: Final = {
+    **dict.fromkeys(("$", "usd", "dollar", "dollars", "bucks"), ("usd", 1.0)),
+    **dict.fromkeys(("eur", "euro", "euros"), ("eur", 1.0)), **dict.fromkeys(("gbp", "pound", "pounds"), ("gbp", 1.0)),
+    **dict.fromkeys(("yen", "jpy"), ("jpy", 1.0)), **dict.fromkeys(("rupee", "rupees", "inr"), ("inr", 1.0)),
+    **dict.fromkeys(("cent", "cents"), ("usd", 0.01)),
+    **dict.fromkeys(("%", "percent", "pct", "percentage"), ("ratio", 0.01)), "bps": ("ratio", 1e-4),
+    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), ("s", 1e-9)), **dict.fromkeys(("us", "µs"), ("s", 1e-6)),
+    **dict.fromkeys(("ms", "millisecond", "milliseconds", "millis"), ("s", 1e-3)),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), ("s", 1.0)),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), ("s", 60.0)),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), ("s", 3600.0)),
+    **dict.fromkeys(("day", "days"), ("s", 86_400.0)), **dict.fromkeys(("week", "weeks", "wk"), ("s", 604_800.0)),
+    **dict.fromkeys(("month", "months"), ("s", 2_629_800.0)), **dict.fromkeys(("year", "years", "yr", "yrs"), ("s", 31_557_600.0)),
+    **dict.fromkeys(("mm", "millimeter", "millimeters"), ("m", 1e-3)), **dict.fromkeys(("cm", "centimeter", "centimeters"), ("m", 1e-2)),
+    **dict.fromkeys(("meter", "meters", "metre", "metres"), ("m", 1.0)),
+    **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres"), ("m", 1e3)),
+    **dict.fromkeys(("mile", "miles", "mi"), ("m", 1609.344)), **dict.fromkeys(("foot", "feet", "ft"), ("m", 0.3048)),
+    **dict.fromkeys(("inch", "inches"), ("m", 0.0254)),
+    **dict.fromkeys(("mg", "milligram", "milligrams"), ("g", 1e-3)), **dict.fromkeys(("g", "gram", "grams"), ("g", 1.0)),
+    **dict.fromkeys(("kg", "kilo", "kilos", "kilogram", "kilograms"), ("g", 1e3)),
+    **dict.fromkeys(("ton", "tons", "tonne", "tonnes"), ("g", 1e6)), **dict.fromkeys(("lb", "lbs"), ("g", 453.592)),
+    **dict.fromkeys(("byte", "bytes"), ("byte", 1.0)), **dict.fromkeys(("kb", "kib"), ("byte", 1e3)),
+    **dict.fromkeys(("mb", "mib", "megabyte", "megabytes"), ("byte", 1e6)),
+    **dict.fromkeys(("gb", "gib", "gigabyte", "gigabytes"), ("byte", 1e9)),
+    **dict.fromkeys(("tb", "tib", "terabyte", "terabytes"), ("byte", 1e12)),
+    **dict.fromkeys(("ml", "milliliter", "milliliters"), ("l", 1e-3)), **dict.fromkeys(("liter", "liters", "litre", "litres"), ("l", 1.0)),
+}  # fmt: skip
+_WORDS: Final = {
+    **{word: float(n) for n, word in enumerate(
+        ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+         "seventeen eighteen nineteen").split())},
+    **{word: 10.0 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)},
+    "half": 0.5, "quarter": 0.25, "once": 1.0, "twice": 2.0,
+}  # fmt: skip
+_NUMBER: Final = re.compile(
+    r"(?<![\w.])(?P<symbol>[$€£¥₹])?\s?(?P<digits>\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<tail>[a-zµ%]{1,12}\b|%)?"
+    r"(?:[\s-](?P<scale>hundred|thousand|millions?|billions?|trillion|lakh|crore|mn|bn|tn|k|m|b)\b)?"
+    r"(?:[\s-]?(?P<unit>[a-zµ$%]{1,14}))?",
+    re.IGNORECASE,
+)
+_WORD: Final = re.compile(r"[a-z]+|[%$]", re.IGNORECASE)
+
+
+class Quantity(Struct, frozen=True):
+    """A number in the base unit of its dimension."""
+
+    value: float
+    unit: str = ""
+    """usd, ratio, s, m, g, byte, l, year ...; "" = none was written"""
+
+    def agrees(self, other: Quantity, tolerance: float = TOLERANCE) -> bool:
+        """Whether both can mean the same amount."""
+        if YEAR in (self.unit, other.unit):
+            return self.value == other.value
+        if self.unit and other.unit and self.unit != other.unit:
+            return False
+        most = max(abs(self.value), abs(other.value))
+        return abs(self.value - other.value) <= tolerance * most
+
+
+def quantities(text: str) -> list[Quantity]:
+    """All numbers of a text, in their order; written in digits or in words."""
+    text = text[:MAX_CHARS]
+    found = [(match.start(), _from_digits(match)) for match in _NUMBER.finditer(text)]
+    taken = [(match.start(), match.end("scale") if match["scale"] else match.end("digits")) for match in _NUMBER.finditer(text)]
+    found += [(at, each) for at, each in _from_words(text) if not any(a <= at < b for a, b in taken)]
+    return [each for _, each in sorted(found, key=lambda pair: pair[0])][:MAX_NUMBERS]
+
+
+def shared(a: Sequence[Quantity], b: Sequence[Quantity], tolerance: float = TOLERANCE) -> float:
+    """How much of the numbers of two texts agrees, 0 to 1 (Dice); 1 when neither has any."""
+    if not a and not b:
+        return 1.0
+    left = list(b)
+    hits = 0
+    for each in a:
+        match = next((other for other in left if each.agrees(other, tolerance)), None)
+        if match is not None:
+            left.remove(match)
+            hits += 1
+    return 2 * hits / (len(a) + len(b))
+
+
+def _from_digits(match: re.Match[str]) -> Quantity:
+    digits = match["digits"]
+    value = float(digits.replace(",", "").replace(" ", ""))
+    unit = _SYMBOLS.get(match["symbol"] or "", "")
+    tail = (match["tail"] or "").lower()
+    scaled = bool(match["scale"])
+    if tail in _SCALES and not (tail in _UNITS and not unit and tail not in ("m", "b", "t", "k", "mm")):
+        value, scaled = value * _SCALES[tail], True
+        tail = ""
+    if match["scale"]:
+        value *= _SCALES[match["scale"].lower()]
+    for name in (tail, (match["unit"] or "").lower()):
+        if name in _UNITS and not unit:
+            unit, factor = _UNITS[name]
+            value *= factor
+    plain = digits.isdigit() and not unit and not scaled and not tail
+    if plain and 1900 <= value <= 2100:
+        return Quantity(value, YEAR)
+    return Quantity(value, unit)
+
+
+def _from_words(text: str) -> list[tuple[int, Quantity]]:
+    """Runs of number words: "two hundred thousand dollars", "half a million", "a dozen"."""
+    found: list[tuple[int, Quantity]] = []
+    words = [(match.start(), match[0].lower()) for match in _WORD.finditer(text)]
+    at = 0
+    while at < len(words):
+        end, value = _run(words, at)
+        if end == at:
+            at += 1
+            continue
+        unit, factor = _UNITS.get(words[end][1], ("", 1.0)) if end < len(words) else ("", 1.0)
+        found.append((words[at][0], Quantity(value * factor, unit)))
+        at = end
+    return found
+
+
+def _run(words: Sequence[tuple[int, str]], at: int) -> tuple[int, float]:
+    """(end, value) of the number words from `at` on; end = `at` where none begins."""
+    total = part = 0.0
+    end = at
+    seen = False
+    for index in range(at, min(at + 12, len(words))):
+        word = words[index][1]
+        if word in _WORDS:
+            part += _WORDS[word]
+            seen, end = True, index + 1
+        elif len(word) > 2 and word in _SCALES and (seen or (index > at and words[index - 1][1] in ("a", "an"))):
+            part = (part or 1.0) * _SCALES[word]
+            seen, end = True, index + 1
+            if _SCALES[word] >= 1e3:
+                total, part = total + part, 0.0
+        elif word not in ("a", "an", "and") or (not seen and index > at):
+            break
+    return (end, total + part) if seen and _counts(words[at:end]) else (at, 0.0)
+
+
+def _counts(words: Sequence[tuple[int, str]]) -> bool:
+    """"one" alone is mostly a pronoun, "second" a unit: a single small word is no number."""
+    return len(words) > 1 or words[0][1] not in ("one", "once", "a", "an", "and", "half", "quarter")
