@@ -53,9 +53,8 @@ _UNITS: Final = {
 }  # fmt: skip
 _WORDS: Final = {
     **{word: float(n) for n, word in enumerate(
-        ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-         "seventeen eighteen nineteen").split())},
-    **{word: 10.0 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)},
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"])},
+    **{word: 10.0 * n for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)},
     "half": 0.5, "quarter": 0.25, "once": 1.0, "twice": 2.0,
 }  # fmt: skip
 _NUMBER: Final = re.compile(
@@ -88,7 +87,10 @@ def quantities(text: str) -> list[Quantity]:
     """All numbers of a text, in their order; written in digits or in words."""
     text = text[:MAX_CHARS]
     found = [(match.start(), _from_digits(match)) for match in _NUMBER.finditer(text)]
-    taken = [(match.start(), match.end("scale") if match["scale"] else match.end("digits")) for match in _NUMBER.finditer(text)]
+    taken = [
+        (match.start(), match.end("scale") if match["scale"] else match.end("digits"))
+        for match in _NUMBER.finditer(text)
+    ]
     found += [(at, each) for at, each in _from_words(text) if not any(a <= at < b for a, b in taken)]
     return [each for _, each in sorted(found, key=lambda pair: pair[0])][:MAX_NUMBERS]
 
@@ -165,5 +167,5 @@ def _run(words: Sequence[tuple[int, str]], at: int) -> tuple[int, float]:
 
 
 def _counts(words: Sequence[tuple[int, str]]) -> bool:
-    """"one" alone is mostly a pronoun, "second" a unit: a single small word is no number."""
+    """ "one" alone is mostly a pronoun, "second" a unit: a single small word is no number."""
     return len(words) > 1 or words[0][1] not in ("one", "once", "a", "an", "and", "half", "quarter")

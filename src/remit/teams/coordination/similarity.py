@@ -26,14 +26,10 @@ Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 
 MAX_CHARS: Final = 100_000  # of one text that are looked at
 COMMON: Final = frozenset(
-    "a an the and or but if then than so as of to in on at by for from with into over under up down out off is are was "
-    "were be been being am do does did done have has had having it its this that these those there here i you he she we "
-    "they them their our your his her my me us who whom which what when where why how will would can could should may "
-    "might must shall just also very too more most much such only own same any some each per via".split()
+    ["a", "an", "the", "and", "or", "but", "if", "then", "than", "so", "as", "of", "to", "in", "on", "at", "by", "for", "from", "with", "into", "over", "under", "up", "down", "out", "off", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "done", "have", "has", "had", "having", "it", "its", "this", "that", "these", "those", "there", "here", "i", "you", "he", "she", "we", "they", "them", "their", "our", "your", "his", "her", "my", "me", "us", "who", "whom", "which", "what", "when", "where", "why", "how", "will", "would", "can", "could", "should", "may", "might", "must", "shall", "just", "also", "very", "too", "more", "most", "much", "such", "only", "own", "same", "any", "some", "each", "per", "via"]
 )
 NEGATIONS: Final = frozenset(
-    "not no never none nobody nothing neither nor without cannot cant dont doesnt didnt isnt arent wasnt werent wont "
-    "shouldnt couldnt wouldnt hasnt havent hardly".split()
+    ["not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "cant", "dont", "doesnt", "didnt", "isnt", "arent", "wasnt", "werent", "wont", "shouldnt", "couldnt", "wouldnt", "hasnt", "havent", "hardly"]
 )
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SUFFIXES: Final = ("ations", "ation", "ingly", "ments", "ment", "ness", "ities", "ity", "ings", "ing", "edly", "ies",

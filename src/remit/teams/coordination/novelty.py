@@ -1,0 +1,168 @@
+"""Whether an answer says something new: 0 (a duplicate) to 1 (all new).
+
+    novelty = 1 - the greatest similarity to what was said before
+
+A `NoveltyTracker` also says which topics are new, which were covered twice already, how diverse the answers are, and what
+to look at next. Topics are the key phrases of any text (runs of rare words), synonyms folded.
+
+Source: spec/teams.md 10 (thresholds, presets).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from remit.errors import Invalid
+from remit.teams.coordination.claims import sentences
+from remit.teams.coordination.quantities import TOLERANCE
+from remit.teams.coordination.similarity import _WORD, COMMON, Embed, Text, _cosine, alike, fold, rarities, similarity
+
+MAX_ANSWERS: Final = 1_000
+MAX_TOPICS: Final = 30
+COVERED: Final = 2  # a topic that so many answers have is redundant in a further one
+
+
+class Thresholds(Struct, frozen=True):
+    """When an answer counts as new."""
+
+    novelty: float = 0.3
+    similarity: float = 0.7
+    min_topics: int = 2
+    tolerance: float = TOLERANCE
+    """how far numbers may be apart, as a share of the larger"""
+
+
+PRESETS: Final = {
+    "default": Thresholds(),
+    "strict": Thresholds(0.5, 0.5, 3),
+    "lenient": Thresholds(0.2, 0.8, 1),
+}
+
+
+class Similar(Struct, frozen=True):
+    """The answer before that is most like the new one."""
+
+    agent: str
+    similarity: float
+
+
+class Novelty(Struct, frozen=True):
+    """What is new in an answer."""
+
+    score: float
+    is_novel: bool
+    new_topics: tuple[str, ...]
+    redundant_topics: tuple[str, ...]
+    most_similar: Similar | None
+    diversity: float
+    """mean distance of all pairs of answers, this one included"""
+    coverage: float
+    """share of this answer's topics that somebody had before"""
+    suggestions: tuple[str, ...]
+
+
+def novelty(a: str, b: str, *, embed: Embed | None = None, tolerance: float = TOLERANCE) -> float:
+    """How new `b` is beside `a`, 0 (says the same) to 1; the same whichever comes first."""
+    return 1.0 - similarity(a, b, embed=embed, tolerance=tolerance)
+
+
+class NoveltyTracker:
+    """The answers so far.
+
+    Args:
+        thresholds: when an answer is new; a preset's name or Thresholds.
+        embed: makes vectors; without it words and numbers decide.
+    """
+
+    def __init__(self, thresholds: Thresholds | str = "default", *, embed: Embed | None = None) -> None:
+        if isinstance(thresholds, str):
+            if thresholds not in PRESETS:
+                raise Invalid("value_invalid", f"no preset {thresholds!r:.40}; one of {', '.join(PRESETS)}")
+            thresholds = PRESETS[thresholds]
+        self.thresholds = thresholds
+        self._embed = embed
+        self._answers: list[tuple[str, Text, tuple[float, ...], dict[str, str]]] = []
+        self._topics: Counter[str] = Counter()
+        self._names: dict[str, str] = {}
+
+    def add(self, agent: str, text: str) -> Novelty:
+        """Judge an answer against those before it, and keep it; raises value_invalid after 1,000."""
+        if len(self._answers) >= MAX_ANSWERS:
+            raise Invalid("value_invalid", f"more than {MAX_ANSWERS} answers")
+        found = self.judge(text)
+        mine = topics(text)
+        self._answers.append((agent, Text(text), self._vector(text), mine))
+        self._topics.update(mine.keys())
+        self._names = {**mine, **self._names}
+        return found
+
+    def judge(self, text: str) -> Novelty:
+        """The same without keeping it."""
+        here, vector, mine = Text(text), self._vector(text), topics(text)
+        rarity = rarities([*(t for _, t, _, _ in self._answers), here])
+        ratings = [(agent, self._alike(here, vector, other, at, rarity)) for agent, other, at, _ in self._answers]
+        most = max(ratings, key=lambda pair: pair[1], default=None)
+        score = 1.0 if most is None else 1.0 - most[1]
+        new = tuple(name for key, name in mine.items() if not self._topics[key])
+        redundant = tuple(name for key, name in mine.items() if self._topics[key] >= COVERED)
+        limits = self.thresholds
+        enough = len(new) >= min(limits.min_topics, max(len(mine), 1))
+        is_novel = (
+            most is None or (score >= limits.novelty and most[1] <= limits.similarity) or (enough and score >= 0.5)
+        )
+        known = sum(1 for key in mine if self._topics[key])
+        return Novelty(
+            score, is_novel, new, redundant, None if most is None else Similar(*most),
+            self._diversity([*((t, v) for _, t, v, _ in self._answers), (here, vector)], rarity),
+            known / len(mine) if mine else 0.0, self._suggestions(mine, is_novel, most),
+        )  # fmt: skip
+
+    def _alike(
+        self, a: Text, at: tuple[float, ...], b: Text, bt: tuple[float, ...], rarity: Mapping[str, float]
+    ) -> float:
+        meaning = max(0.0, _cosine(at, bt)) if at and bt else None
+        return alike(a, b, rarity, meaning, self.thresholds.tolerance)
+
+    def _vector(self, text: str) -> tuple[float, ...]:
+        return () if self._embed is None else tuple(self._embed((text,))[0])
+
+    def _diversity(self, answers: list[tuple[Text, tuple[float, ...]]], rarity: Mapping[str, float]) -> float:
+        recent = answers[-50:]
+        pairs = [(a, b) for i, a in enumerate(recent) for b in recent[i + 1 :]]
+        if not pairs:
+            return 1.0
+        return sum(1 - self._alike(a[0], a[1], b[0], b[1], rarity) for a, b in pairs) / len(pairs)
+
+    def _suggestions(self, mine: Mapping[str, str], is_novel: bool, most: tuple[str, float] | None) -> tuple[str, ...]:
+        if is_novel or most is None:
+            return ()
+        missing = [self._names[key] for key, times in self._topics.most_common() if times == 1 and key not in mine]
+        found = [f"It says mostly what {most[0]} said; say what is different, or leave it out."]
+        if missing:
+            found.append(f"Only one answer speaks of: {', '.join(missing[:5])}.")
+        return tuple(found)
+
+
+def topics(text: str) -> dict[str, str]:
+    """Key phrases of a text: folded form -> as written, at most MAX_TOPICS, those that come most often first."""
+    counts: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    for sentence in sentences(text):
+        run: list[str] = []
+        for match in [*_WORD.finditer(sentence), None]:
+            word = "" if match is None else match[0].lower()
+            if word and word not in COMMON and len(word) > 2:
+                run.append(word)
+                continue
+            for size in (1, 2):
+                for at in range(len(run) - size + 1):
+                    phrase = run[at : at + size]
+                    key = " ".join(fold(w) for w in phrase)
+                    counts[key] += size  # a phrase says more than its words
+                    names.setdefault(key, " ".join(phrase))
+            run = []
+    return {key: names[key] for key, _ in counts.most_common(MAX_TOPICS)}
