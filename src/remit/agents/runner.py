@@ -201,6 +201,9 @@ class Runner(Control):
 
             given = {"deps": deps, "listener": listener, "deltas": deltas, "control": control}
             return await reopen(self, run_id, agent, given)
+        if "team" in started.spec and agent is not None:
+            team_run: Run = await agent.resume(run_id, deps=deps, listener=listener, deltas=deltas)
+            return team_run
         self.gate.screening.admit()
         remit = Remit.from_data(started.remit)
         if agent is None:
