@@ -197,8 +197,8 @@ class _Outcome:
         self.value: Any = None
         self.error: BaseException | None = None
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> _Outcome:
+        return self
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
         self.error = error

@@ -40,7 +40,7 @@ from remit.guard.handles import Handles, Lease
 from remit.guard.ledger import Ledger
 from remit.guard.policy_admission import Authority, authority_of
 from remit.models.attempt import ask
-from remit.ports.runtime import current_call
+from remit.ports.runtime import Call, current_call
 
 if TYPE_CHECKING:
     from remit.guard.policy import Rulebook
@@ -143,13 +143,10 @@ class Runner(Control):
         messages = as_messages(task)
         text = task if isinstance(task, str) else "\n".join([m.text for m in messages])
         call = current_call.get()
-        if call is not None:  # before there is a run of it: may this agent be started from here?
-            call.scope.remit.hand_down(prepared.remit, agent.name, self.clock.now_ms())
-            if call.parks and not run_id:
-                call.children += 1
-                run_id = child_id(call.scope.run_id, f"{call.key}/run/{call.children}")
-                if call.scope.recorded is not None and self._exists(run_id):
-                    return await self.resume(run_id, agent, deps=deps, listener=listener, deltas=deltas)
+        if call is not None:
+            run_id = run_id or self._child(call, prepared, agent.name)
+            if run_id and call.parks and call.scope.recorded is not None and self._exists(run_id):
+                return await self.resume(run_id, agent, deps=deps, listener=listener, deltas=deltas)
         run_id = run_id or new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         started = RunStarted(
             agent.name,
@@ -201,6 +198,9 @@ class Runner(Control):
 
             given = {"deps": deps, "listener": listener, "deltas": deltas, "control": control}
             return await reopen(self, run_id, agent, given)
+        if "team" in started.spec and agent is not None:
+            team_run: Run = await agent.resume(run_id, deps=deps, listener=listener, deltas=deltas)
+            return team_run
         self.gate.screening.admit()
         remit = Remit.from_data(started.remit)
         if agent is None:
@@ -410,6 +410,14 @@ class Runner(Control):
         if label is not None:
             scope.label = label
         return scope
+
+    def _child(self, call: Call, prepared: Prepared, name: str) -> str:
+        """May this agent be started from here? Then its run's id in a tool's body, "" for a new one elsewhere."""
+        call.scope.remit.hand_down(prepared.remit, name, self.clock.now_ms())
+        if not call.parks:
+            return ""
+        call.children += 1
+        return child_id(call.scope.run_id, f"{call.key}/run/{call.children}")
 
     def _model(self, given: Any) -> Model:
         if given is None:

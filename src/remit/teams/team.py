@@ -128,6 +128,10 @@ class Team:
         run.estimate = self.estimate()
         return run
 
+    async def start_in(self, runtime: Any, task: Any, **options: Any) -> TeamRun:
+        """What a runtime, a workflow or a host calls for a definition that is no agent."""
+        return await self.carry_out(task, **options)
+
     async def resume(self, run_id: str, **options: Any) -> TeamRun:
         """Go on with a run after a crash or a wait: finished members are read from the journal, not run again."""
         return await self.carry_out("", resume=run_id, **options)
