@@ -29,7 +29,7 @@ from remit.guard.policy_meter import Meter, Revocations
 from remit.guard.rates import Rates
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
-from remit.models.handle import AUTO, ModelHandle
+from remit.models.handle import AUTO, ModelHandle, made_setup
 from remit.models.prices import price_nano, worst_case_nano
 from remit.ports.runtime import reset_current, set_current
 
@@ -460,7 +460,7 @@ def default_runtime() -> Runtime:
         from remit.config import config_folder, load, state_folder
 
         settings = load(str(config_folder()))  # the user's own file; no project's
-        setup = setup_of(settings)
+        setup = made_setup(settings)
         _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}", encryption=settings.encryption, setup=setup,
                                 witness=settings["journal.witness"]))  # fmt: skip
         _DEFAULT[0].outside.mcp_servers = settings["mcp"]
@@ -468,17 +468,6 @@ def default_runtime() -> Runtime:
 
 
 _DEFAULT: list[Runtime] = []
-
-
-def setup_of(settings: Any) -> Setup | None:
-    """What the settings say of models; None = nothing, and nothing is loaded."""
-    sections = settings.model_sections
-    if not sections:
-        return None
-    from remit.config import resolve_secret
-    from remit.models.setup import Setup
-
-    return Setup(sections, lambda reference: resolve_secret(reference, os.environ))
 
 
 def _make_code_sandbox(tier: str) -> Any:

@@ -35,9 +35,10 @@ def settings_here(args: Any) -> Settings:
 async def open_runtime(settings: Settings, **options: Any) -> AsyncIterator[Any]:
     """A runtime on the configured journal."""
     from remit.guard.screen import Screening
-    from remit.runtime import Runtime, setup_of
+    from remit.models.handle import made_setup
+    from remit.runtime import Runtime
 
-    options.setdefault("setup", setup_of(settings))
+    options.setdefault("setup", made_setup(settings))
     options.setdefault("encryption", settings.encryption)
     options.setdefault("screening", Screening(settings.guardrails, second_factor=settings.second_factor))
     options.setdefault("witness", settings["journal.witness"])
