@@ -24,16 +24,16 @@ from remit.agents.runner import RunOptions
 from remit.core.budget import UNLIMITED, Budget, meet_budgets
 from remit.core.events import CancelRequested, EffectDone, RunDone, RunStarted
 from remit.core.ids import new_id
-from remit.core.labels import USER, Label, join
-from remit.core.messages import as_messages
+from remit.core.labels import USER, join
 from remit.core.remit import TOP, UNSET, Layer, Remit
 from remit.core.schema import encode_foreign
 from remit.errors import Conflict, Exhausted, RemitError
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import current, current_call, reset_current, set_current
 from remit.teams.outcome import Parked, TeamEnd, UserCode
+from remit.teams.recording import Recording, as_task
 from remit.teams.values import Progress, TeamRun
-from remit.teams.work import Place, Recording, Work
+from remit.teams.work import Place, Work
 
 if TYPE_CHECKING:
     from remit.agents.runner import Runner
@@ -121,20 +121,6 @@ async def carry_out(job: Job, task: Any, body: Callable[[Work], Awaitable[Any]],
         scope, task = await _begin(runtime, job, task, options), as_task(task)[0]
     work = Work(runtime, scope, task, options)
     return await _drive(runtime, job, work, body, options)
-
-
-def as_task(task: Any) -> tuple[Any, Label]:
-    """The task as text, or as it is where it is no message; and its label."""
-    if isinstance(task, str):
-        return task, USER
-    kind = type(task).__name__
-    if kind == "Message" or (isinstance(task, list | tuple) and task and type(task[0]).__name__ == "Message"):
-        label = USER
-        messages = as_messages(task)
-        for message in messages:
-            label = label if message.label is None else join(label, message.label)
-        return "\n".join(m.text for m in messages), label
-    return task, USER
 
 
 async def _begin(runtime: Runner, job: Job, task: Any, options: Options) -> Scope:

@@ -21,8 +21,9 @@ from remit.errors import Invalid
 from remit.ports.runtime import current, current_call
 from remit.teams.activation import Job, Options, carry_out
 from remit.teams.members import members_of, name_of, own_calls
+from remit.teams.recording import Recording
 from remit.teams.values import Estimate, TeamRun
-from remit.teams.work import Place, Policy, Recording, Work
+from remit.teams.work import Place, Policy, Work
 
 TIMEOUT_S: Final = 300.0  # Source: spec/teams.md 3
 LONG_TIMEOUT_S: Final = 600.0  # map_reduce and swarm. Source: spec/teams.md 3

@@ -338,30 +338,6 @@ class Work:
         return msgspec.json.decode(body)  # the same value now as after a resume
 
 
-class Recording:
-    """The runtime as a team's own code sees it: what it runs there is a recorded child of the team."""
-
-    __slots__ = ("real", "work")
-
-    def __init__(self, real: Runner, work: Work) -> None:
-        self.real = real
-        self.work = work
-
-    async def run(self, agent: Any, task: Any, **options: Any) -> Run:
-        """As Runner.run; inside the team's own code under the next key of its place."""
-        place = current_call.get()
-        if type(place) is not Place or place.scope is not self.work.scope:
-            return await self.real.run(agent, task, **options)
-        from remit.teams.activation import as_task
-
-        prompt, label = as_task(task)
-        place.label = join(place.label, label)
-        return (await self.work.child(place.next(name_of(agent)), agent, prompt, place))[0]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
-
-
 def check_digest(key: str, record: Any, name: str, digest: str) -> None:
     """Refuse a replay that asks for another thing under this key."""
     if record.digest and record.digest != digest:
