@@ -33,8 +33,10 @@ REASONS: Final = (
 Policy = Literal["", "immediate", "graceful", "graceful_with_timeout", "never"]
 
 
-def _cut(task: asyncio.Task[Any]) -> None:
+async def _cut(task: asyncio.Task[Any]) -> None:
+    """Cancel a run at this moment: nothing of it goes on behind the effect that had to end first."""
     task.cancel()
+    await asyncio.sleep(0)
 
 
 class Control:

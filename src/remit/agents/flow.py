@@ -201,8 +201,9 @@ class _Outcome:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
-        self.error = error
-        return isinstance(error, Exception | Parked)
+        caught = isinstance(error, Exception | Parked)
+        self.error = error if caught else None
+        return caught
 
 
 def _results(outcomes: list[_Outcome]) -> list[Any]:

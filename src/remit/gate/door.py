@@ -191,7 +191,7 @@ class Gate:
         finally:
             scope.acting -= 1
             if scope.calm is not None and not scope.acting:
-                scope.calm()
+                await scope.calm()
 
     async def _effect(self, action: Action, scope: Scope) -> Outcome:
         action.tried = True
