@@ -290,6 +290,35 @@ def check_an_item_belongs_to_its_run(make: Make) -> None:
     _run(make, case)
 
 
+def check_a_follower_is_told(make: Make) -> None:
+    """Whoever follows is told of a run that is parked, and of one that is answered; not after it has ended."""
+
+    async def case(journal: Journal) -> None:
+        told: list[str] = []
+
+        async def heard(run_id: str) -> bool:
+            async with asyncio.timeout(10):
+                while run_id not in told and "" not in told:
+                    await asyncio.sleep(0.01)
+            told.clear()
+            return True
+
+        end = journal.follow(told.append)
+        log = journal.create("run_1", STARTED)
+        log.append(ASKED)
+        await log.release("waiting")
+        assert await heard("run_1")
+        await journal.answer("item_1", approve)
+        assert await heard("run_1")
+        end()
+        again = await journal.activate("run_1")
+        await again.release("waiting")
+        await asyncio.sleep(0.05)
+        assert told == []
+
+    _run(make, case)
+
+
 def check_many_writers_at_once(make: Make) -> None:
     """200 runs that append and flush at once each get their own intact chain."""
 
