@@ -51,6 +51,8 @@ def start(args: Any) -> int:
 def _check(args: Any) -> None:
     if args.resume is None and not (args.task or "").strip():
         raise Invalid("usage_invalid", "there is no TASK", hint='Write: remit run "TASK" --model M')
+    if args.resume is None and (args.break_at or args.step is not None):
+        raise Invalid("usage_invalid", "--break and --step go with --resume")
     for name in ("deadline_s", "max_turns"):
         value = getattr(args, name)
         if value is not None and not 0 < value < 1e9:
@@ -147,7 +149,8 @@ class _Command:
             self.run_id = run_id
         if not self.args.json:
             _output.say(f"Resume   {run_id}")
-        return await runtime.resume(run_id, agent, listener=self._listen, deltas=not self.args.json)
+        control = breakpoints(self.args)
+        return await runtime.resume(run_id, agent, listener=self._listen, deltas=not self.args.json, control=control)
 
     def _listen(self, entry: Any, event: Any) -> None:
         if entry is not None and not self.run_id:
@@ -177,6 +180,15 @@ class _Command:
         if first:
             _output.say(f"Cancel   {reason}: ending the run; a second signal ends the process at once", "yellow")
             self.cancel(reason)
+
+
+def breakpoints(args: Any) -> Any:
+    """Where a resumed run parks again; None = nowhere."""
+    if not args.break_at and args.step is None:
+        return None
+    from remit.agents.breakpoints import Breakpoints
+
+    return Breakpoints(*args.break_at, steps=args.step)
 
 
 class _Broken:
