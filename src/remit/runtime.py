@@ -104,8 +104,7 @@ class Runtime(Runner):
             pricing=Pricing(_cost, _worst),
             approver=approver,
         )
-        self.gate.mask = self.outside.mask_text
-        self.gate.transact = getattr(self.journal, "transact", None)
+        self.gate.mask, self.gate.transact = self.outside.mask_text, getattr(self.journal, "transact", None)
         if screening is not None:
             self.gate.screening = screening
         if self.gate.screening.stop is None:
