@@ -27,6 +27,7 @@ from remit.guard.handles import Handles, Lease
 from remit.guard.ledger import Pricing
 from remit.guard.policy_meter import Meter, Revocations
 from remit.guard.rates import Rates
+from remit.guard.revoked import RevokedGrants
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
 from remit.models.handle import AUTO, ModelHandle, made_setup
@@ -109,9 +110,23 @@ class Runtime(Runner):
         if screening is not None:
             self.gate.screening = screening
         if self.gate.screening.stop is None:
-            self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
+            stop = self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
+            stop.revoked = RevokedGrants(state_path(), self.revocations, self.clock.now_ms).check
         self._token: Any = None
         self.collector = Collector(tune_gc)
+
+    async def revoke_lastingly(self, grant_id: str, run_id: str = "", *, by: str = "user", reason: str = "") -> int:
+        """`revoke` that outlives this process: every process of the user obeys it, and the journal holds it.
+
+        Returns: how many effects of this runtime it stopped. Raises: run_unknown, disk_failed, record_altered.
+        """
+        from remit.agents.lasting import journal_revocation
+        from remit.core.events import GrantRevoked
+        from remit.guard.revoked import Revoked, add
+
+        await journal_revocation(self, GrantRevoked(grant_id, by, reason, run_id))
+        add(state_path(), Revoked(grant_id, run_id, by, reason, self.clock.now_ms()))
+        return self.revoke(grant_id, run_id)
 
     @property
     def ring(self) -> KeyRing:
