@@ -261,7 +261,7 @@ class _Facts(Struct):
 def ids_of(rules: Iterable[str]) -> tuple[str, ...]:
     """The ids of those rules that are grants or denials; a policy's own rule has none."""
     found = []
-    for rule in rules:
+    for rule in (each.removeprefix("deny ") for each in rules):
         try:
             found.append(parse_grant(rule).id)
         except RemitError:
