@@ -179,7 +179,7 @@ class Reader:
 
     def _rules(self, event: events.EffectIntent) -> tuple[str, ...]:
         """What the run's remit says of the needs, where nothing else was asked: the same algebra as at the gate."""
-        if not self.remit:
+        if "layers" not in self.remit:
             return ()  # a run that holds nothing of its own, or one that was written before remits were
         needs = event.needs or ((f"model:{event.name}",) if event.kind == "model" else ())
         missing = [need for need in needs if need not in self._ruled]
