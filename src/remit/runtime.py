@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.adapters.clock import SystemClock
@@ -114,19 +115,6 @@ class Runtime(Runner):
             stop.revoked = RevokedGrants(state_path(), self.revocations, self.clock.now_ms).check
         self._token: Any = None
         self.collector = Collector(tune_gc)
-
-    async def revoke_lastingly(self, grant_id: str, run_id: str = "", *, by: str = "user", reason: str = "") -> int:
-        """`revoke` that outlives this process: every process of the user obeys it, and the journal holds it.
-
-        Returns: how many effects of this runtime it stopped. Raises: run_unknown, disk_failed, record_altered.
-        """
-        from remit.agents.lasting import journal_revocation
-        from remit.core.events import GrantRevoked
-        from remit.guard.revoked import Revoked, add
-
-        await journal_revocation(self, GrantRevoked(grant_id, by, reason, run_id))
-        add(state_path(), Revoked(grant_id, run_id, by, reason, self.clock.now_ms()))
-        return self.revoke(grant_id, run_id)
 
     @property
     def ring(self) -> KeyRing:
@@ -369,17 +357,13 @@ class Adapters:
     def mcp(self) -> Any:
         """MCP servers, and what the user approved of them."""
         if self._mcp is None:
-            from remit.adapters.mcp.pins import Pins
-            from remit.adapters.mcp.reach import Outside
-            from remit.adapters.mcp.servers import Servers
-            from remit.config import state_folder
+            from remit.adapters.mcp.servers import make_servers
             from remit.guard.handles import writable_folders
             from remit.guard.server_egress import server_way_out
 
-            reach = Outside(
-                lambda: self.sandbox, lambda hosts: server_way_out(hosts, self, self._now_ms), writable_folders
-            )
-            self._mcp = Servers(self.mcp_servers, Pins(str(state_folder() / "mcp")), reach)
+            way_out = partial(server_way_out, outside=self, now_ms=self._now_ms)
+            folder = os.path.join(state_path(), "mcp")
+            self._mcp = make_servers(self.mcp_servers, folder, lambda: self.sandbox, way_out, writable_folders)
         return self._mcp
 
     def build_interpreter(self) -> None:
