@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.adapters.clock import SystemClock
@@ -27,6 +28,7 @@ from remit.guard.handles import Handles, Lease
 from remit.guard.ledger import Pricing
 from remit.guard.policy_meter import Meter, Revocations
 from remit.guard.rates import Rates
+from remit.guard.revoked import RevokedGrants
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
 from remit.models.handle import AUTO, ModelHandle, made_setup
@@ -108,7 +110,8 @@ class Runtime(Runner):
         if screening is not None:
             self.gate.screening = screening
         if self.gate.screening.stop is None:
-            self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
+            stop = self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
+            stop.revoked = RevokedGrants(state_path(), self.revocations, self.clock.now_ms).check
         self._token: Any = None
         self.collector = Collector(tune_gc)
 
@@ -353,17 +356,13 @@ class Adapters:
     def mcp(self) -> Any:
         """MCP servers, and what the user approved of them."""
         if self._mcp is None:
-            from remit.adapters.mcp.pins import Pins
-            from remit.adapters.mcp.reach import Outside
-            from remit.adapters.mcp.servers import Servers
-            from remit.config import state_folder
+            from remit.adapters.mcp.servers import make_servers
             from remit.guard.handles import writable_folders
             from remit.guard.server_egress import server_way_out
 
-            reach = Outside(
-                lambda: self.sandbox, lambda hosts: server_way_out(hosts, self, self._now_ms), writable_folders
-            )
-            self._mcp = Servers(self.mcp_servers, Pins(str(state_folder() / "mcp")), reach)
+            way_out = partial(server_way_out, outside=self, now_ms=self._now_ms)
+            folder = os.path.join(state_path(), "mcp")
+            self._mcp = make_servers(self.mcp_servers, folder, lambda: self.sandbox, way_out, writable_folders)
         return self._mcp
 
     def build_interpreter(self) -> None:

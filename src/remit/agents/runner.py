@@ -214,8 +214,16 @@ class Runner(Control):
             lineage(self.journal, run_id)
         )  # again: an answer may have come before it was ours
         scope.forked, scope.control = scope.forked or again.forked is not None, control
+        self.remember(scope, again)
         messages = msgspec.convert(started.spec["messages"], tuple[Message, ...]) if "messages" in started.spec else ()
         return await self._drive(prepared, agent, scope, messages or as_messages(started.task))
+
+    def remember(self, scope: Scope, recorded: Recorded) -> None:
+        """What an activation takes over from those before it: grants taken back, guardrails that found something."""
+        for each in recorded.revoked:
+            self.revocations.revoke(each.grant, self.clock.now_ms(), scope.run_id)
+        if recorded.screened:
+            scope.screen = self.gate.screening.again(scope.screen, scope.emit, recorded.screened)
 
     async def call_model(
         self, handle: Any, request: ModelRequest, listener: Callable[[Any, Any], None] | None
