@@ -454,7 +454,7 @@ def _limit(pattern: str, rule: str | LimitTable, place: str) -> Limit:
         raise Invalid("config_invalid", f'{place}: limits."{pattern}": write "tool:NAME" or "model:NAME"')
     if isinstance(rule, LimitTable):
         try:
-            return Limit(**msgspec.structs.asdict(rule))
+            return Limit(**{**msgspec.structs.asdict(rule), "calls": rule.calls or 0})
         except RemitError as e:
             raise Invalid("config_invalid", f'{place}: limits."{pattern}": {e.message}') from None
     if rule in PRESETS:

@@ -20,19 +20,17 @@ from remit.core.remit import TOP, Remit
 from remit.core.sections import EncryptionSection, LeakGuardSection, McpSection
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
-from remit.core.usage import Usage
 from remit.errors import Invalid, RemitError
 from remit.gate.door import Gate
 from remit.guard.estop import EmergencyStop
 from remit.guard.handles import Handles, Lease
-from remit.guard.ledger import Pricing
 from remit.guard.policy_meter import Meter, Revocations
 from remit.guard.rates import Rates
 from remit.guard.revoked import RevokedGrants
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
 from remit.models.handle import AUTO, ModelHandle, made_setup
-from remit.models.prices import price_nano, worst_case_nano
+from remit.models.pricing import PRICING
 from remit.ports.runtime import reset_current, set_current
 
 if TYPE_CHECKING:
@@ -103,7 +101,7 @@ class Runtime(Runner):
         self.gate = Gate(
             clock=self.clock,
             rates=Rates(limits or {}, self.clock, spending),
-            pricing=Pricing(_cost, _worst),
+            pricing=PRICING,
             approver=approver,
         )
         self.gate.mask, self.gate.transact = self.outside.mask_text, getattr(self.journal, "transact", None)
@@ -487,13 +485,3 @@ def _connections() -> int:
 
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(64, min(MAX_CONNECTIONS, soft - 256))
-
-
-def _cost(model: str, usage: Usage, at_ms: int) -> int | None:
-    provider, _, name = model.partition(":")
-    return price_nano(provider, name, usage, at_ms)
-
-
-def _worst(model: str, input_tokens: int, output_tokens: int, at_ms: int) -> int | None:
-    provider, _, name = model.partition(":")
-    return worst_case_nano(provider, name, input_tokens, output_tokens, at_ms)

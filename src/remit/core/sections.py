@@ -121,7 +121,7 @@ class BudgetSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 class LimitTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A rate in full."""
 
-    calls: Annotated[int, Meta(description="0 = any number", ge=0)] = 0
+    calls: Annotated[int, Meta(description="in period_s; unset = any number", ge=1)] | None = None
     period_s: Annotated[float, Meta(gt=0)] = 60.0
     burst: Annotated[int, Meta(description="calls at once; 0 = a tenth of calls", ge=0)] = 0
     concurrent: Annotated[int, Meta(description="calls under way; 0 = any number", ge=0)] = 0
