@@ -111,3 +111,13 @@ def shared_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded data at {folder.name}/ beside the checkout; name it with REMIT_SHARED")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A Postgres server for the whole session (postgres_server.Server); skips where the package is missing."""
+    postgres_server = pytest.importorskip("postgres_server", reason="psycopg is not installed")
+    if postgres_server.trouble():
+        pytest.skip(postgres_server.trouble())
+    with postgres_server.Server() as server:
+        yield server
