@@ -28,13 +28,16 @@ from remit.journal.encrypted import PLAIN, AtRest
 from remit.journal.log import SignedLog
 from remit.journal.merkle import Frontier
 from remit.journal.postgres_address import Address
+from remit.journal.postgres_bus import NotifyBus, channel_of
 from remit.journal.postgres_connection import RECONNECT_S, Connection, Lost
 from remit.journal.postgres_schema import prepare
 from remit.journal.sealed import Sealing
 from remit.journal.signing_key import AuditPlace, SigningKey, default_place
 from remit.journal.sqlite import StoredJournal
+from remit.journal.takeover import answer
 from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
+from remit.ports.bus import READY
 from remit.ports.clock import Clock
 
 OWNER_SPACE: Final = 0x72656D74  # "remt": the first number of owners' advisory locks
@@ -169,6 +172,20 @@ class PostgresJournal(StoredJournal):
     def me(self) -> str:
         """What stands in `runs.owner` of the runs that this process holds."""
         return self._live.me
+
+    async def answer(self, item: str, make: Any) -> str:
+        """See ports.journal.Journal; workers are told with the commit."""
+
+        def command(connection: Any, log: SignedLog) -> str:
+            run_id = answer(connection, log, self._clock, self._live, item, make, self._sealing)
+            connection.execute("SELECT pg_notify(?, ?)", (channel_of(self.address), f"{os.getpid()} {READY}"))
+            return run_id
+
+        return await self.writer.call(command)
+
+    def bus(self) -> NotifyBus:
+        """A wake-up bus between all who use this tenant's journal."""
+        return NotifyBus(self.address)
 
     @contextmanager
     def reading(self) -> Iterator[Any]:

@@ -65,6 +65,8 @@ class Address(Struct, frozen=True):
 
 def parse_address(spec: str) -> Address:
     """The address of a spec; raises value_invalid, never with a password in its text."""
+    if not spec.startswith(("postgres://", "postgresql://")):
+        raise _wrong("it is no postgres:// URL")
     try:
         parts = urlsplit(spec)
         port = parts.port
@@ -73,8 +75,8 @@ def parse_address(spec: str) -> Address:
         raise _wrong("it is no URL") from None
     if parts.password is not None:
         raise _wrong("a password stands in it; write ?password=env:NAME or file:PATH")
-    if parts.scheme not in ("postgres", "postgresql") or parts.fragment or "\0" in spec:
-        raise _wrong("it is no postgres:// URL")
+    if parts.fragment or "\0" in spec:
+        raise _wrong("it has a fragment, or U+0000")
     query = dict(pairs)
     unknown = sorted(set(query) - set(KEYS))
     if unknown or len(query) != len(pairs):
