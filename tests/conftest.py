@@ -121,3 +121,14 @@ def postgres() -> Iterator[Any]:
         pytest.skip(postgres_server.trouble())
     with postgres_server.Server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[Any]:
+    """A Temporal dev server for the whole session (temporal_server.TemporalServer); skips where it is missing."""
+    pytest.importorskip("temporalio", reason="temporalio is not installed")
+    temporal_server = pytest.importorskip("temporal_server")
+    if temporal_server.trouble():
+        pytest.skip(temporal_server.trouble())
+    with temporal_server.TemporalServer() as server:
+        yield server

@@ -22,6 +22,7 @@ from remit.journal.heads import CHANGES, FINAL, PARKED, Change, Head, change_of,
 from remit.journal.listeners import Listeners
 from remit.journal.owner import this_process
 from remit.journal.verify import RunCheck
+from remit.ports.bus import Bus
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow, RunRow
 
@@ -179,9 +180,21 @@ class MemoryJournal:
         ]
         return [run_id for _, run_id in sorted(found)[: max(limit, 0)]]
 
-    def read(self, run_id: str, after_seq: int = 0) -> list[Entry]:
+    def read(self, run_id: str, after_seq: int = 0, limit: int = -1) -> list[Entry]:
         """See ports.journal.Journal."""
-        return self._run(run_id).entries[max(after_seq, 0) :]
+        found = self._run(run_id).entries[max(after_seq, 0) :]
+        return found if limit < 0 else found[:limit]
+
+    @property
+    def me(self) -> str:
+        """See ports.journal.Journal."""
+        return this_process()
+
+    def bus(self) -> Bus:
+        """See ports.journal.Journal."""
+        from remit.journal.bus import LocalBus  # only workers need it
+
+        return LocalBus()
 
     def runs(self, limit: int = 100) -> list[RunRow]:
         """See ports.journal.Journal."""

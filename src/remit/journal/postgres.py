@@ -168,11 +168,6 @@ class PostgresJournal(StoredJournal):
         log = PostgresLog(SigningKey(self.audit.folder), Witnesses(self.audit.folder, self.path, self.audit.witness))
         self.writer = PostgresWriter(connection, self.path, log)
 
-    @property
-    def me(self) -> str:
-        """What stands in `runs.owner` of the runs that this process holds."""
-        return self._live.me
-
     async def answer(self, item: str, make: Any) -> str:
         """See ports.journal.Journal; workers are told with the commit."""
 

@@ -40,6 +40,7 @@ from remit.journal.takeover import Takeover, answer, fence, holds, known_name, q
 from remit.journal.transactions import Transactions
 from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
+from remit.ports.bus import Bus
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow, RunRow
 
@@ -257,6 +258,17 @@ class StoredJournal:
             if run_id and not connection.execute(found, (known_name(run_id), run_id)).fetchone():
                 raise unknown(run_id)
             return verify_file(connection, self.path, self.audit, run_id).problems
+
+    @property
+    def me(self) -> str:
+        """See ports.journal.Journal."""
+        return self._live.me
+
+    def bus(self) -> Bus:
+        """See ports.journal.Journal; a file has none, so other processes are heard by looking."""
+        from remit.journal.bus import LocalBus  # only workers need it
+
+        return LocalBus()
 
     def now_ms(self) -> int:
         """Wall time of the journal's clock."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from remit.core.events import Event, RunStarted
+from remit.ports.bus import Bus
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -117,8 +118,17 @@ class Journal(Protocol):
         """
         ...
 
-    def read(self, run_id: str, after_seq: int = 0) -> list[Entry]:
-        """The run's events after `after_seq`, in order; raises run_unknown."""
+    def read(self, run_id: str, after_seq: int = 0, limit: int = -1) -> list[Entry]:
+        """The run's events after `after_seq`, in order, at most `limit` (-1 = all); raises run_unknown."""
+        ...
+
+    @property
+    def me(self) -> str:
+        """What `holder` says of the runs that this process holds."""
+        ...
+
+    def bus(self) -> Bus:
+        """A wake-up bus between all who use this journal, as far as the store has one; close it yourself."""
         ...
 
     def runs(self, limit: int = 100) -> list[RunRow]:
