@@ -20,7 +20,7 @@ from remit.core.sections import EncryptionSection, LeakGuardSection, McpSection
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
 from remit.core.usage import Usage
-from remit.errors import Invalid, RemitError
+from remit.errors import Invalid, RemitError, Unavailable
 from remit.gate.door import Gate
 from remit.guard.estop import EmergencyStop
 from remit.guard.handles import Handles, Lease
@@ -34,6 +34,7 @@ from remit.models.prices import price_nano, worst_case_nano
 from remit.ports.runtime import reset_current, set_current
 
 if TYPE_CHECKING:
+    from remit.core.sections import DispatchSection
     from remit.guard.keys import KeyRing
     from remit.guard.leaks import LeakGuard
     from remit.guard.policy import Rulebook
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from remit.models.setup import Setup
     from remit.ports.approver import Approver
     from remit.ports.clock import Clock
+    from remit.ports.dispatcher import Dispatcher
     from remit.ports.http import HttpReply, HttpRequest
     from remit.ports.journal import Journal
     from remit.ports.model import Model
@@ -54,7 +56,7 @@ class Runtime(Runner):
     """Runs agents. `async with Runtime(...)` makes it the current one and closes it at the end.
 
     Args:
-        journal: "memory:", "sqlite:PATH" or a Journal.
+        journal: "memory:", "sqlite:PATH", "postgres://USER@HOST/DATABASE?..." or a Journal.
         workspace: the folder that agents work in when a run names none; the current folder by default.
         approver: whoever can be asked now; without one, a run that needs a person stays waiting.
         limits: rates by `model:NAME` or `tool:NAME` pattern.
@@ -446,6 +448,25 @@ class OwnAddress:
     async def aclose(self) -> None:
         """Close the runtime's connections; it opens new ones when it is asked again."""
         await self._egress.aclose()
+
+
+def make_dispatcher(section: DispatchSection, clock: Clock) -> Dispatcher:
+    """What brings runs to workers: Temporal where it is configured, else this process. Raises extra_missing."""
+    if not section.temporal:
+        from remit.adapters.dispatchers.local import LocalDispatcher
+
+        return LocalDispatcher(clock)
+    try:
+        from remit.adapters.dispatchers.temporal import HEARTBEAT_S, TemporalDispatcher
+    except ImportError as error:
+        raise Unavailable("extra_missing", f"[dispatch] temporal needs temporalio ({error.name})",
+                          hint="Install it: pip install 'remit[scale]'") from None  # fmt: skip
+    return TemporalDispatcher(
+        section.temporal,
+        namespace=section.namespace or "default",
+        heartbeat_s=section.heartbeat_s or HEARTBEAT_S,
+        tls=bool(section.tls),
+    )
 
 
 def _own_ring() -> KeyRing:

@@ -24,6 +24,6 @@ def test_dispatcher_conforms(check: Callable[[Any], None], kind: str, request: p
             return LocalDispatcher(SystemClock())
         from remit.adapters.dispatchers.temporal import TemporalDispatcher
 
-        return TemporalDispatcher(server.address, heartbeat_s=3.0)
+        return TemporalDispatcher(server.address, heartbeat_s=3.0, grace_s=0.2)
 
     check(make)

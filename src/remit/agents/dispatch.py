@@ -75,6 +75,11 @@ class Worker:
         """See ports.dispatcher.Advancer."""
         return self._me
 
+    @property
+    def busy(self) -> int:
+        """How many runs are under way."""
+        return len(self._tasks)
+
     async def advance(self, run_id: str, lost: tuple[str, ...] = ()) -> Step:
         """See ports.dispatcher.Advancer."""
         journal = self._runner.journal
@@ -168,22 +173,26 @@ class Sweep:
 
     async def look(self) -> int:
         """Submit what is parked and was not submitted lately; returns how many."""
-        parked = await asyncio.to_thread(self._journal.parked)
+        ready = await self.ready()
         now = asyncio.get_running_loop().time()
-        known = set(parked)
-        self._others &= known
+        known = set(ready)
         self._submitted = {run: at for run, at in self._submitted.items() if run in known and now - at < RESUBMIT_S}
-        count = 0
+        fresh = [run_id for run_id in ready if run_id not in self._submitted]
+        for run_id in fresh:
+            await self._dispatcher.submit(run_id, self._pool, self._tenant)
+            self._submitted[run_id] = now
+        return len(fresh)
+
+    async def ready(self) -> list[str]:
+        """The pool's parked runs."""
+        parked = await asyncio.to_thread(self._journal.parked)
+        self._others &= set(parked)
         for run_id in parked:
-            if run_id in self._submitted or run_id in self._others:
+            if run_id in self._others or run_id in self._submitted:
                 continue
             if started_of(self._journal, run_id).spec.get("pool") != self._pool:
                 self._others.add(run_id)
-                continue
-            await self._dispatcher.submit(run_id, self._pool, self._tenant)
-            self._submitted[run_id] = now
-            count += 1
-        return count
+        return [run_id for run_id in parked if run_id not in self._others]
 
 
 def started_of(journal: Journal, run_id: str) -> RunStarted:

@@ -34,7 +34,8 @@ HEARTBEAT_S: Final = 10.0
 RPC_S: Final = 10.0
 MAX_LOST: Final = 8  # holders that a heartbeat names
 GRACE_S: Final = 5.0
-"""how long runs under way may still end by themselves when the worker is asked to stop"""
+STICKY_S: Final = 2.0
+"""how long the next step of a workflow waits for the worker that knows its history; a lost one costs this once"""
 MAYBE_LATER: Final = frozenset(("run_active", "disk_failed", "network_failed", "stale_epoch"))
 
 
@@ -46,15 +47,23 @@ class TemporalDispatcher:
         namespace: Temporal's.
         heartbeat_s: a worker that is silent for this long has lost its runs.
         tls: whether to use TLS.
+        grace_s: how long runs under way may still end by themselves when the worker is asked to stop.
     """
 
     def __init__(
-        self, address: str, *, namespace: str = "default", heartbeat_s: float = HEARTBEAT_S, tls: bool = False
+        self,
+        address: str,
+        *,
+        namespace: str = "default",
+        heartbeat_s: float = HEARTBEAT_S,
+        tls: bool = False,
+        grace_s: float = GRACE_S,
     ) -> None:
         self._address = address
         self._namespace = namespace
         self._heartbeat_s = heartbeat_s
         self._tls = tls
+        self._grace_s = grace_s
         self._client: Client | None = None
 
     async def submit(self, run_id: str, pool: str = DEFAULT_POOL, tenant: str = DEFAULT_TENANT) -> None:
@@ -101,7 +110,8 @@ class TemporalDispatcher:
             max_concurrent_activities=concurrency,
             max_heartbeat_throttle_interval=timedelta(seconds=self._heartbeat_s / 3),
             default_heartbeat_throttle_interval=timedelta(seconds=self._heartbeat_s / 3),
-            graceful_shutdown_timeout=timedelta(seconds=GRACE_S),
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_S),
+            graceful_shutdown_timeout=timedelta(seconds=self._grace_s),
         )
         await worker.run()
 

@@ -19,7 +19,7 @@ from remit.ports.dispatcher import Advancer, Dispatcher, Parked, Step
 Make = Callable[[], Dispatcher]
 DONE: Final = Step(True, "ok")
 WAITS: Final = Step(False, "waiting")
-SOON_S: Final = 20.0
+SOON_S: Final = 60.0
 Act = Step | Exception | float | None
 """what one `advance` does: return, raise, wake after seconds, or (None) go on until it is stopped"""
 
