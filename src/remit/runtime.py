@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from remit.guard.keys import KeyRing
     from remit.guard.leaks import LeakGuard
     from remit.guard.policy import Rulebook
+    from remit.guard.rate_shared import SharedLimits
     from remit.guard.vault import Vault
     from remit.journal.encrypted import AtRest
     from remit.models.setup import Setup
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from remit.ports.dispatcher import Dispatcher
     from remit.ports.http import HttpReply, HttpRequest
     from remit.ports.journal import Journal
+    from remit.ports.limits import LimitStore
     from remit.ports.model import Model
 
 PLAIN: Final = EncryptionSection()
@@ -90,6 +92,7 @@ class Runtime(Runner):
         self.clock = clock or SystemClock()
         self.encryption = encryption
         self._ring: KeyRing | None = None
+        self._limit_store: LimitStore | None = None
         at_rest = self._at_rest if encryption.mode in ("encrypted", "full") else None
         self.journal = open_journal(journal, self.clock, at_rest, witness) if isinstance(journal, str) else journal
         self.workspace = os.path.abspath(workspace or os.getcwd())
@@ -102,7 +105,7 @@ class Runtime(Runner):
         self.spending = spending = None if setup is None else setup.spending(self.clock, state_path())
         self.gate = Gate(
             clock=self.clock,
-            rates=Rates(limits or {}, self.clock, spending),
+            rates=Rates(limits or {}, self.clock, spending, self._shared_limits(limits)),
             pricing=Pricing(_cost, _worst),
             approver=approver,
         )
@@ -114,6 +117,16 @@ class Runtime(Runner):
             self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
         self._token: Any = None
         self.collector = Collector(tune_gc)
+
+    def _shared_limits(self, limits: Mapping[str, Limit] | None) -> SharedLimits | None:
+        """Rows of the journal's store, where it has them: the call rates of all its processes together."""
+        make = getattr(self.journal, "limits", None)
+        if make is None or not limits:
+            return None
+        from remit.guard.rate_shared import SharedLimits
+
+        self._limit_store = store = make()
+        return SharedLimits(limits, self.clock, store)
 
     @property
     def ring(self) -> KeyRing:
@@ -141,6 +154,8 @@ class Runtime(Runner):
         if self.spending is not None:
             self.spending.close()
         await self.journal.aclose()
+        if self._limit_store is not None:
+            self._limit_store.close()
         self.collector.close()
         if self._ring is not None:
             self._ring.close()

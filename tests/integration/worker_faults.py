@@ -38,7 +38,6 @@ from temporal_server import TemporalServer  # noqa: E402
 
 POOL = "faults"
 HEARTBEAT_S = 3.0
-FROZEN_S = 10.0
 LIMIT_S = 40.0
 POLL_S = 0.2
 
@@ -132,6 +131,11 @@ def until(what: str, holds: Any, limit_s: float) -> float:
     return time.monotonic() - begun
 
 
+def taken(journal: Any, held: dict[str, tuple[int, int]]) -> list[str]:
+    """Those of the runs that another activation has taken."""
+    return [run for run, (epoch, _) in held.items() if journal.read(run)[-1].epoch > epoch]
+
+
 def faults(field: Field, journal: Any, runs: list[str], restart: tuple[str, ...]) -> dict[str, Any]:
     """Do the harm while the runs are under way, wait for their end, and count."""
     workers = field.workers
@@ -149,9 +153,8 @@ def faults(field: Field, journal: Any, runs: list[str], restart: tuple[str, ...]
         field.temporal.kill()
         time.sleep(0.5)
         field.temporal.start()
-    if frozen:
-        while time.monotonic() - begun < FROZEN_S and ended(journal, runs) < len(runs):
-            time.sleep(POLL_S)
+    if frozen:  # thawed only when others have its runs: before that it may rightly go on
+        until("taking the frozen worker's runs", lambda: len(taken(journal, frozen)) == len(frozen), 60)
         os.kill(workers[1].pid, signal.SIGCONT)
     until("the end of all runs", lambda: ended(journal, runs) == len(runs), 120)
     seconds = time.monotonic() - begun
@@ -165,6 +168,7 @@ def faults(field: Field, journal: Any, runs: list[str], restart: tuple[str, ...]
     return {
         "seconds": round(seconds, 1),
         "held_when_frozen": len(frozen),
+        "taken_from_frozen": len(taken(journal, frozen)),
         "rows_by_the_frozen": len(late),
         "statuses": sorted({row.status for row in journal.runs(100_000)}),
         "taken_over": sum(row.epoch > 2 for row in journal.runs(100_000)),

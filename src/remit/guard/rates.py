@@ -12,6 +12,7 @@ from remit.guard.admission import Admission, Full
 
 if TYPE_CHECKING:
     from remit.guard.ledger import Pricing
+    from remit.guard.rate_shared import SharedLimits
     from remit.guard.spending import Spending
     from remit.ports.clock import Clock
 
@@ -19,8 +20,15 @@ if TYPE_CHECKING:
 class Rates:
     """All limits and long-lived budgets of one runtime; nothing is asked while `limited` is False."""
 
-    def __init__(self, limits: Mapping[str, Limit], clock: Clock, spending: Spending | None = None) -> None:
+    def __init__(
+        self,
+        limits: Mapping[str, Limit],
+        clock: Clock,
+        spending: Spending | None = None,
+        shared: SharedLimits | None = None,
+    ) -> None:
         self.admission = Admission(limits, clock)
+        self.shared = shared
         self.spending = spending
         self.limited = bool(limits) or spending is not None
 
@@ -37,6 +45,12 @@ class Rates:
         if isinstance(ticket, Full):
             why = f"{ticket.queue} calls already wait for this limit: {ticket.key}"
             raise Refusal(Deny("queue_full", "rate", why))
+        if (
+            self.shared is not None
+            and (deny := await self.shared.acquire(action.rate_name, scope.priority)) is not None
+        ):
+            self.admission.release(ticket, call_amounts.NOTHING)
+            raise Refusal(deny)
         if ticket.was_queued:
             scope.emit(call_amounts.waited(action.key, ticket))
         hold = None

@@ -30,6 +30,7 @@ from remit.journal.merkle import Frontier
 from remit.journal.postgres_address import Address
 from remit.journal.postgres_bus import NotifyBus, channel_of
 from remit.journal.postgres_connection import RECONNECT_S, Connection, Lost
+from remit.journal.postgres_limits import PostgresLimits
 from remit.journal.postgres_schema import prepare
 from remit.journal.sealed import Sealing
 from remit.journal.signing_key import AuditPlace, SigningKey, default_place
@@ -177,6 +178,10 @@ class PostgresJournal(StoredJournal):
             return run_id
 
         return await self.writer.call(command)
+
+    def limits(self) -> PostgresLimits:
+        """Where the rate limits of all processes of this tenant stand."""
+        return PostgresLimits(self.address)
 
     def bus(self) -> NotifyBus:
         """A wake-up bus between all who use this tenant's journal."""

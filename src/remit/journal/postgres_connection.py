@@ -19,6 +19,7 @@ Source: PostgreSQL documentation 5.8 (row security), 13.3.5 (advisory locks), 34
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -41,6 +42,8 @@ _SET_TENANT: Final = "SELECT set_config('remit.tenant', %s, true)"
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _END: Final = "SELECT size, peaks FROM checkpoints ORDER BY after DESC LIMIT 1"
 _LOST_STATES: Final = ("08", "57P")  # connection exceptions; shutdown, crash, cannot connect now
+# A pipeline that ends with its session is handled here; without a handler Python would print psycopg's own remark.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 _REFUSED: Final = re.compile(r"FATAL:.*(does not exist|authentication failed|no pg_hba\.conf entry|not permitted)")
 _FULL_STATES: Final = ("53",)  # disk full, out of memory, too many connections
 
@@ -145,12 +148,20 @@ class Connection:
         self.in_transaction = True
 
     def _begin_read(self) -> None:
+        self._begin_tenant("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def begin_small(self) -> None:
+        """Begin a transaction that touches nothing of the log: it takes no lock of it, and no fsync is waited for."""
+        self._begin_tenant("BEGIN; SET LOCAL synchronous_commit = off")
+
+    def _begin_tenant(self, begin: str) -> None:
         deadline = time.monotonic() + RECONNECT_S
         while True:
             self._reopen(deadline)
             try:
                 with mapped(self), self._raw.pipeline():
-                    self._raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    for statement in begin.split("; "):
+                        self._raw.execute(statement.encode())
                     self._raw.execute(_SET_TENANT, (self.address.tenant,))
                 self.in_transaction = True
                 return
