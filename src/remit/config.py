@@ -34,6 +34,7 @@ from remit.core.grants import parse_denial, parse_grant
 from remit.core.model_sections import MODEL_SECTIONS
 from remit.core.remit import UNSET, Remit
 from remit.core.sections import (
+    FLAT_SECTIONS,
     BudgetSection,
     ConfigFile,
     DispatchSection,
@@ -216,18 +217,7 @@ def flatten(file: ConfigFile, place: str) -> dict[str, Any]:
     """The set keys of a file, dotted, with grants, rates, paths and references checked; raises config_invalid."""
     found = {
         f"{section}.{key}": value
-        for section in (
-            "model",
-            "run",
-            "remit",
-            "budget",
-            "journal",
-            "dispatch",
-            "encryption",
-            "leak_guard",
-            "guardrails",
-            "second_factor",
-        )
+        for section in FLAT_SECTIONS
         for key, value in msgspec.structs.asdict(getattr(file, section)).items()
         if value is not None
     }
@@ -271,17 +261,11 @@ def check_reference(reference: str, place: str) -> None:
 
 
 def _check_references(found: dict[str, Any], place: str) -> None:
-    for key, check in (("model.api_key", check_reference), ("journal.password", _check_password)):
-        if key in found:
-            check(found[key], place)
-
-
-def _check_password(reference: str, place: str) -> None:
-    """Refuse what is no reference, without repeating it: it may be the password itself."""
-    kind, _, name = reference.partition(":")
-    if kind not in ("env", "file") or not name:
+    if "model.api_key" in found:
+        check_reference(found["model.api_key"], place)
+    if not found.get("journal.password", "env:").startswith(("env:", "file:")):
         raise Invalid("config_invalid", f"{place}: journal.password is not a reference (its value is not shown)",
-                      hint="Keep it out of the file: write env:NAME or file:PATH.")  # fmt: skip
+                      hint="Write env:NAME or file:PATH.")  # fmt: skip
 
 
 def _key_reference(reference: str, place: str) -> str:
@@ -443,12 +427,11 @@ def _defaults() -> Iterator[tuple[str, Any]]:
     yield from (("remit.allow", ()), ("remit.deny", ()), ("remit.enable", ()), ("limits", {}), ("roles", {}))
     yield from (("policy", PolicySection()), ("policy.narrowed", None), ("policy.site", ""), ("policy.cedar", ""))
     yield from (("journal.path", str(state_folder() / "journal.db")), ("journal.witness", ""), ("mcp", ()))
-    yield from (("journal.password", ""), ("journal.tenant", ""))
-    yield from ((key, None) for key in DISPATCH_KEYS)
     yield from (("encryption.mode", "off"), ("encryption.key", ""), ("encryption.subject", ""))
     yield from MODEL_SECTIONS.items()
     yield "encryption.algorithm", "aes-256-gcm"
-    yield from ((key, None) for key in (*GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts"))
+    yield from ((key, None) for key in (*GUARDRAIL_KEYS, *DISPATCH_KEYS, "journal.password", "journal.tenant"))
+    yield from (("second_factor.tools", None), ("second_factor.hosts", None))
     yield from (("leak_guard.mode", "redact"), ("leak_guard.random", True), ("leak_guard.sensitivity", 0.7))
 
 

@@ -8,7 +8,7 @@ stands in `config.WIDENING`: a project's own file may not set it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -292,3 +292,18 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     credential_pool: CredentialPoolSection = CredentialPoolSection()
     cache: CacheSection = CacheSection()
     cost: CostSection = CostSection()
+
+
+FLAT_SECTIONS: Final = (
+    "model",
+    "run",
+    "remit",
+    "budget",
+    "journal",
+    "dispatch",
+    "encryption",
+    "leak_guard",
+    "guardrails",
+    "second_factor",
+)
+"""sections whose keys are settings of their own, `section.key`"""

@@ -106,8 +106,9 @@ class Connection:
         """Told by statements that go past `execute`."""
         self._changed = count
 
-    def pragma(self, name: str, value: Any = None) -> None:
-        """SQLite's own settings mean nothing here."""
+    def pragma(self, name: str, value: Any = None) -> Any:
+        """SQLite's own settings mean nothing here: always None."""
+        return None
 
     def close(self) -> None:
         """End the session."""
@@ -178,7 +179,8 @@ class Connection:
 
     def _open(self) -> psycopg.Connection[Any]:
         with mapped(self):
-            raw = psycopg.connect(**self.address.connection(), autocommit=True)
+            # Never prepared: a plan that was made for an empty table would be kept until statistics come.
+            raw = psycopg.connect(**self.address.connection(), autocommit=True, prepare_threshold=None)
         if self._on_open is not None:
             self._on_open(raw)
         return raw

@@ -343,6 +343,7 @@ class StoredJournal:
 
     def _close_readers(self) -> None:
         """Close the shared reading connection."""
+        raise InternalError("internal", "this store has no reading connection")
 
 
 class SqliteJournal(StoredJournal):

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -57,7 +58,11 @@ class Double:
             del self.under_way[run_id]
         if isinstance(act, Exception):
             raise act
-        return act if isinstance(act, Step) else Step(False, "waiting", round((time.time() + act) * 1000))
+        return (
+            act
+            if isinstance(act, Step)
+            else Step(False, "waiting", round((time.clock_gettime(time.CLOCK_REALTIME) + act) * 1000))
+        )
 
     async def abandon(self, run_id: str) -> None:
         """Stop it; `advance` raises Parked."""
@@ -68,6 +73,10 @@ class Double:
         """End it; `advance` returns."""
         self.calls.append(("cancel", run_id))
         self._stop(run_id, Step(True, "cancelled"))
+
+    def was_cancelled(self, run_id: str) -> bool:
+        """Whether it was cancelled, once."""
+        return self.count("cancel", run_id) == 1
 
     def count(self, what: str, run_id: str) -> int:
         """How often it was called."""
@@ -210,7 +219,7 @@ def check_a_cancelled_run_is_ended(make: Make) -> None:
             await asyncio.sleep(0.1)
             for run in (busy, waiting):
                 assert await c.dispatcher.cancel(run, "enough", c.tenants[0])
-                await c.until(lambda run=run: c.double.count("cancel", run) == 1)  # type: ignore[misc]
+                await c.until(partial(c.double.was_cancelled, run))
             await c.until(lambda: busy not in c.double.under_way)
             assert not await c.dispatcher.cancel(c.run_id("none"), "", c.tenants[0])
             assert c.double.count("abandon", busy) == 0
