@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +55,27 @@ class LocalWatch:
         self._bus.remove(self._topic, self)
 
 
+class Listener:
+    """Calls a function in the loop in which it was made, whenever its topic is told."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._loop = asyncio.get_running_loop()
+
+    def wake(self) -> None:
+        """Called from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._call)
+        except RuntimeError:
+            pass  # that loop is closed
+
+
 class LocalBus:
     """See ports.bus.Bus: wake-ups within this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watches: dict[str, set[LocalWatch]] = {}
+        self._watches: dict[str, set[LocalWatch | Listener]] = {}
 
     def tell(self, topic: str) -> None:
         """See ports.bus.Bus."""
@@ -82,12 +97,12 @@ class LocalBus:
         for watch in found:
             watch.wake()
 
-    def add(self, topic: str, watch: LocalWatch) -> None:
+    def add(self, topic: str, watch: LocalWatch | Listener) -> None:
         """Begin to wake `watch`."""
         with self._lock:
             self._watches.setdefault(topic, set()).add(watch)
 
-    def remove(self, topic: str, watch: LocalWatch) -> None:
+    def remove(self, topic: str, watch: LocalWatch | Listener) -> None:
         """Wake it no more."""
         with self._lock:
             self._watches.get(topic, set()).discard(watch)

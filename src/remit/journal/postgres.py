@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -157,6 +157,7 @@ class PostgresJournal(StoredJournal):
         self._live = SessionHeld()
         self._logs = {}
         self._sealing = Sealing(at_rest.payloads) if at_rest.payloads is not None else None
+        self._bus: NotifyBus | None = None
         self._read_lock = threading.RLock()
         self._reader = Connection(address)
         self._live.ask = self._ask
@@ -178,6 +179,21 @@ class PostgresJournal(StoredJournal):
             return run_id
 
         return await self.writer.call(command)
+
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener("")` ("look at all runs") in this loop when any process submits or answers one.
+
+        Returns what ends it. It may call too often, and may lose a call.
+        """
+        if self._bus is None:
+            self._bus = self.bus()
+        return self._bus.listen(READY, lambda: listener(""))
+
+    async def aclose(self) -> None:
+        """See ports.journal.Journal."""
+        if self._bus is not None:
+            await self._bus.aclose()
+        await super().aclose()
 
     def limits(self) -> PostgresLimits:
         """Where the rate limits of all processes of this tenant stand."""

@@ -12,6 +12,7 @@ import os
 import select
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Final
@@ -19,7 +20,7 @@ from typing import Any, Final
 import psycopg
 
 from remit.errors import RemitError
-from remit.journal.bus import LocalBus, LocalWatch, check_topic
+from remit.journal.bus import Listener, LocalBus, LocalWatch, check_topic
 from remit.journal.postgres_address import Address
 
 SEND_S: Final = 0.02
@@ -59,6 +60,13 @@ class NotifyBus:
         """See ports.bus.Bus."""
         self._start()
         return self._local.watch(topic)
+
+    def listen(self, topic: str, call: Callable[[], None]) -> Callable[[], None]:
+        """Call `call` in this loop whenever `topic` is told, or may have been; returns what ends it."""
+        self._start()
+        listener = Listener(call)
+        self._local.add(check_topic(topic), listener)
+        return lambda: self._local.remove(topic, listener)
 
     async def aclose(self) -> None:
         """See ports.bus.Bus; what was told last is sent first, if the server answers."""

@@ -325,6 +325,27 @@ def test_tenants_do_not_see_each_other(postgres: Server) -> None:
     run(first.replace("tenant=default", "tenant=other"), other)
 
 
+def test_an_answer_wakes_who_follows_in_another_process(postgres: Server) -> None:
+    """A journal that follows is called within a second when another one answers a question of the same tenant."""
+    address = postgres.address()
+
+    async def case(journal: PostgresJournal) -> None:
+        log = journal.create("run_1", STARTED)
+        log.append(ASKED)
+        await log.release("waiting")
+        called = asyncio.Event()
+        stop = journal.follow(lambda _: called.set())
+        await asyncio.sleep(0.5)  # its session begins, and wakes once
+        called.clear()
+        other = PostgresJournal(parse_address(address), CountingClock())
+        await other.answer("item_1", approve)
+        await asyncio.wait_for(called.wait(), 10)
+        stop()
+        await other.aclose()
+
+    run(address, case)
+
+
 def test_row_level_security_is_what_keeps_tenants_apart(postgres: Server) -> None:
     """With the policies no row of another tenant can be read or written; without them it can, and remit stops."""
     address = postgres.address()
