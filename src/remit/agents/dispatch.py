@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from remit.agents.agent import Agent
+from remit.agents.host import can_go_on, next_moment
 from remit.agents.runner import Runner, with_messages
 from remit.core.events import CancelRequested, RunStarted
 from remit.core.ids import new_id
@@ -30,6 +31,7 @@ SWEEP_S: Final = 5.0
 RESUBMIT_S: Final = 60.0
 """a run that is still parked is submitted again after this long: a dispatcher may have lost it"""
 WAIT_S: Final = 10.0
+MAX_WAITING: Final = 1_000_000  # runs that one look lists
 
 
 async def submit(
@@ -100,7 +102,7 @@ class Worker:
             self._given_up.discard(run_id)
         if given_up or (run.error is not None and run.error.code == "stale_epoch"):
             raise Parked(f"run {run_id} was taken over")
-        return Step(run.status != "waiting", run.status)
+        return Step(run.status != "waiting", run.status, run.due_ms if run.status == "waiting" else 0)
 
     async def abandon(self, run_id: str) -> None:
         """See ports.dispatcher.Advancer."""
@@ -135,7 +137,8 @@ class Sweep:
     """Submits the parked runs of a pool: when the bus says that there may be some, and every SWEEP_S in any case.
 
     Args:
-        journal, bus: of one tenant.
+        runner: one tenant's runtime.
+        bus: of its journal.
         dispatcher: who gets them.
         pool, tenant: whose runs.
         every_s: seconds between two looks.
@@ -143,14 +146,15 @@ class Sweep:
 
     def __init__(
         self,
-        journal: Journal,
+        runner: Runner,
         bus: Bus,
         dispatcher: Dispatcher,
         pool: str = DEFAULT_POOL,
         tenant: str = DEFAULT_TENANT,
         every_s: float = SWEEP_S,
     ) -> None:
-        self._journal = journal
+        self._journal = runner.journal
+        self._now_ms = runner.clock.now_ms
         self._bus = bus
         self._dispatcher = dispatcher
         self._pool = pool
@@ -159,6 +163,10 @@ class Sweep:
         self._submitted: dict[str, float] = {}
         self._others: set[str] = set()
         """parked runs of other pools, and of no pool"""
+        self._due: dict[str, int] = {}
+        """moments of runs that sleep, milliseconds since 1970"""
+        self._seen: dict[str, int] = {}
+        self._next_look = 0.0
 
     async def run(self) -> None:
         """Look until cancelled; a journal or dispatcher that fails is tried again at the next look."""
@@ -184,15 +192,51 @@ class Sweep:
         return len(fresh)
 
     async def ready(self) -> list[str]:
-        """The pool's parked runs."""
+        """The pool's runs that can go on: parked ones, and waiting ones whose moment has come."""
         parked = await asyncio.to_thread(self._journal.parked)
         self._others &= set(parked)
-        for run_id in parked:
-            if run_id in self._others or run_id in self._submitted:
-                continue
-            if started_of(self._journal, run_id).spec.get("pool") != self._pool:
+        fresh = [
+            run_id for run_id in parked if not (self._others | self._submitted.keys() | self._due.keys()) & {run_id}
+        ]
+        waiting = await self._waiting() if fresh else {}
+        for run_id in fresh:
+            if not self._is_mine(run_id):
                 self._others.add(run_id)
-        return [run_id for run_id in parked if run_id not in self._others]
+            elif run_id in waiting and (due_ms := self._moment(run_id)):
+                self._due[run_id] = due_ms
+        await self._look_at_waiting()
+        now_ms = self._now_ms()
+        asleep = {run_id for run_id, due_ms in self._due.items() if due_ms > now_ms}
+        due = [run_id for run_id in self._due if run_id not in asleep]
+        self._due = {run_id: self._due[run_id] for run_id in asleep}
+        found = [run_id for run_id in parked if run_id not in self._others and run_id not in asleep]
+        return [*found, *(run_id for run_id in due if run_id not in found)]
+
+    async def _look_at_waiting(self) -> None:
+        """Find questions with a deadline, whose worker may be gone. Each waiting run is read once a change."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_look:
+            return
+        self._next_look = now + RESUBMIT_S
+        seen, self._seen = self._seen, await self._waiting()
+        for run_id, events in self._seen.items():
+            if seen.get(run_id) != events and run_id not in self._others and self._is_mine(run_id):
+                due_ms = self._moment(run_id)
+                if due_ms:
+                    self._due[run_id] = due_ms
+
+    async def _waiting(self) -> dict[str, int]:
+        """{run: how many events it has} of the waiting runs."""
+        rows = await asyncio.to_thread(self._journal.runs, MAX_WAITING)
+        return {row.run_id: row.events for row in rows if row.status == "waiting" and not row.parent}
+
+    def _is_mine(self, run_id: str) -> bool:
+        return bool(started_of(self._journal, run_id).spec.get("pool") == self._pool)
+
+    def _moment(self, run_id: str) -> int:
+        """When the run goes on by itself; 0 = it can go on now, or only when it is answered."""
+        entries = self._journal.read(run_id)
+        return 0 if can_go_on(entries) else next_moment(entries)
 
 
 def started_of(journal: Journal, run_id: str) -> RunStarted:

@@ -57,7 +57,7 @@ async def _serve(args: Any, settings: Settings, tenants: list[str], agents: dict
             bus = runtime.journal.bus()
             stack.push_async_callback(bus.aclose)
             workers[tenant] = Worker(runtime, agents, runtime.journal.me)
-            sweeps.append(Sweep(runtime.journal, bus, dispatcher, args.pool, tenant, args.sweep_s))
+            sweeps.append(Sweep(runtime, bus, dispatcher, args.pool, tenant, args.sweep_s))
         assert dispatcher is not None
         stack.push_async_callback(dispatcher.aclose)
         _output.say(f"worker   pool {args.pool}, {len(workers)} tenant(s), pid {os.getpid()}")

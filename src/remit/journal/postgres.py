@@ -156,6 +156,7 @@ class PostgresJournal(StoredJournal):
         self._clock = clock
         self._live = SessionHeld()
         self._logs = {}
+        self._ring = self._parked
         self._sealing = Sealing(at_rest.payloads) if at_rest.payloads is not None else None
         self._bus: NotifyBus | None = None
         self._read_lock = threading.RLock()
@@ -171,7 +172,7 @@ class PostgresJournal(StoredJournal):
         self.writer = PostgresWriter(connection, self.path, log)
 
     async def answer(self, item: str, make: Any) -> str:
-        """See ports.journal.Journal; workers are told with the commit."""
+        """See ports.journal.Journal; workers and hosts are told with the commit."""
 
         def command(connection: Any, log: SignedLog) -> str:
             run_id = answer(connection, log, self._clock, self._live, item, make, self._sealing)
@@ -188,6 +189,11 @@ class PostgresJournal(StoredJournal):
         if self._bus is None:
             self._bus = self.bus()
         return self._bus.listen(READY, lambda: listener(""))
+
+    def _parked(self, run_id: str) -> None:
+        """A run was parked here: tell whoever follows, where somebody of this process does (the session is open)."""
+        if self._bus is not None:
+            self._bus.tell(READY)
 
     async def aclose(self) -> None:
         """See ports.journal.Journal."""

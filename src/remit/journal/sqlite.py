@@ -236,6 +236,10 @@ class StoredJournal:
         self._ring(run_id)
         return run_id
 
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """See ports.journal.Journal."""
+        raise InternalError("internal", "this store wakes nobody")
+
     async def fence(self, run_id: str, holder: str) -> bool:
         """See ports.journal.Journal."""
         known_name(run_id)

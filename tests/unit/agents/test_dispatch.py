@@ -12,6 +12,7 @@ import pytest
 from remit import Agent, Runtime, tool
 from remit.adapters.dispatchers.local import LocalDispatcher
 from remit.agents.dispatch import Sweep, Worker, submit
+from remit.core.events import TimerSet
 from remit.core.messages import Text, ToolCall
 from remit.errors import RemitError
 from remit.journal.bus import LocalBus
@@ -128,6 +129,25 @@ def test_cancelling_ends_a_run_wherever_it_stands(tmp_path: Path) -> None:
     run(tmp_path, case)
 
 
+def test_a_sleeping_run_is_submitted_at_its_moment(tmp_path: Path) -> None:
+    """A parked run that waits for a time is left alone until then, also by a worker that never saw it before."""
+
+    async def case(runtime: Runtime) -> None:
+        run_id = await submit(runtime, QUICK, "greet", pool="p1")
+        log = await runtime.journal.activate(run_id)
+        due_ms = runtime.clock.now_ms() + 400
+        log.append(TimerSet("turn/1/sleep", "timer_1", due_ms))
+        await log.release("waiting")
+        dispatcher = LocalDispatcher(runtime.clock)
+        sweep = Sweep(runtime, LocalBus(), dispatcher, "p1")
+        assert (await sweep.look(), await sweep.ready()) == (0, [])
+        await asyncio.sleep(0.5)
+        assert await sweep.look() == 1
+        await dispatcher.aclose()
+
+    run(tmp_path, case)
+
+
 def test_a_sweep_finds_the_runs_of_its_pool(tmp_path: Path) -> None:
     """Parked runs of the pool are submitted once; those of other pools and of no pool are left alone."""
 
@@ -135,7 +155,7 @@ def test_a_sweep_finds_the_runs_of_its_pool(tmp_path: Path) -> None:
         mine = await submit(runtime, QUICK, "greet", pool="p1")
         await submit(runtime, QUICK, "greet", pool="p2")
         bus, dispatcher = LocalBus(), LocalDispatcher(runtime.clock)
-        sweep = Sweep(runtime.journal, bus, dispatcher, "p1", every_s=30)
+        sweep = Sweep(runtime, bus, dispatcher, "p1", every_s=30)
         worker = Worker(runtime, AGENTS, runtime.journal.me)
         assert (await sweep.look(), await sweep.look()) == (1, 0)
         assert await sweep.ready() == [mine]
