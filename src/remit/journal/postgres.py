@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from remit.errors import Conflict
+from remit.core.tools import Tool
+from remit.errors import Conflict, Invalid
 from remit.journal import owner
 from remit.journal.commit import Part, write
 from remit.journal.encrypted import PLAIN, AtRest
@@ -180,6 +181,11 @@ class PostgresJournal(StoredJournal):
             return run_id
 
         return await self.writer.call(command)
+
+    async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
+        """Refuse: a tool that got this session's rights could write into the journal's own tables (value_invalid)."""
+        raise Invalid("value_invalid", f"{tool.name} is transactional, which needs a journal in a file or in memory",
+                      hint="Declare it idempotent, and give the key to its own database.")  # fmt: skip
 
     def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener("")` ("look at all runs") in this loop when any process submits or answers one.

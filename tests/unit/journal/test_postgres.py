@@ -346,6 +346,24 @@ def test_an_answer_wakes_who_follows_in_another_process(postgres: Server) -> Non
     run(address, case)
 
 
+def test_a_transactional_tool_is_refused(postgres: Server) -> None:
+    """There is no authorizer in Postgres, so the journal's session is lent to nobody: value_invalid, nothing runs."""
+    from remit import tool
+
+    ran: list[int] = []
+
+    @tool(effect="transactional")
+    def write() -> None:
+        """Write."""
+        ran.append(1)
+
+    async def case(journal: PostgresJournal) -> None:
+        assert await code_of(journal.transact("key", write, {}, None)) == "value_invalid"
+        assert ran == []
+
+    run(postgres.address(), case)
+
+
 def test_row_level_security_is_what_keeps_tenants_apart(postgres: Server) -> None:
     """With the policies no row of another tenant can be read or written; without them it can, and remit stops."""
     address = postgres.address()
