@@ -23,6 +23,6 @@ def test_a_crash_at_any_append_changes_nothing(kind: str, first: int, runs: int,
 @pytest.mark.slow
 def test_a_crash_at_any_append_changes_nothing_in_postgres(postgres: Any, tmp_path: Path) -> None:
     """The same on a journal in Postgres, where what was appended before is kept."""
-    found = asyncio.run(sweep(50, postgres_opener(postgres, tmp_path)))
+    found = asyncio.run(sweep(11, postgres_opener(postgres, tmp_path)))
     assert list(found.problems) == []
-    assert found.crashes > 10
+    assert (found.crashes, found.doubts) == (11, 1)
