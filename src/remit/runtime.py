@@ -20,7 +20,7 @@ from remit.core.sections import EncryptionSection, LeakGuardSection, McpSection
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
 from remit.core.usage import Usage
-from remit.errors import Invalid, RemitError, Unavailable
+from remit.errors import Invalid, RemitError
 from remit.gate.door import Gate
 from remit.guard.estop import EmergencyStop
 from remit.guard.handles import Handles, Lease
@@ -34,20 +34,16 @@ from remit.models.prices import price_nano, worst_case_nano
 from remit.ports.runtime import reset_current, set_current
 
 if TYPE_CHECKING:
-    from remit.core.sections import DispatchSection
     from remit.guard.keys import KeyRing
     from remit.guard.leaks import LeakGuard
     from remit.guard.policy import Rulebook
-    from remit.guard.rate_shared import SharedLimits
     from remit.guard.vault import Vault
     from remit.journal.encrypted import AtRest
     from remit.models.setup import Setup
     from remit.ports.approver import Approver
     from remit.ports.clock import Clock
-    from remit.ports.dispatcher import Dispatcher
     from remit.ports.http import HttpReply, HttpRequest
     from remit.ports.journal import Journal
-    from remit.ports.limits import LimitStore
     from remit.ports.model import Model
 
 PLAIN: Final = EncryptionSection()
@@ -92,7 +88,6 @@ class Runtime(Runner):
         self.clock = clock or SystemClock()
         self.encryption = encryption
         self._ring: KeyRing | None = None
-        self._limit_store: LimitStore | None = None
         at_rest = self._at_rest if encryption.mode in ("encrypted", "full") else None
         self.journal = open_journal(journal, self.clock, at_rest, witness) if isinstance(journal, str) else journal
         self.workspace = os.path.abspath(workspace or os.getcwd())
@@ -105,7 +100,7 @@ class Runtime(Runner):
         self.spending = spending = None if setup is None else setup.spending(self.clock, state_path())
         self.gate = Gate(
             clock=self.clock,
-            rates=Rates(limits or {}, self.clock, spending, self._shared_limits(limits)),
+            rates=Rates(limits or {}, self.clock, spending, getattr(self.journal, "limits", None)),
             pricing=Pricing(_cost, _worst),
             approver=approver,
         )
@@ -117,16 +112,6 @@ class Runtime(Runner):
             self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
         self._token: Any = None
         self.collector = Collector(tune_gc)
-
-    def _shared_limits(self, limits: Mapping[str, Limit] | None) -> SharedLimits | None:
-        """Rows of the journal's store, where it has them: the call rates of all its processes together."""
-        make = getattr(self.journal, "limits", None)
-        if make is None or not limits:
-            return None
-        from remit.guard.rate_shared import SharedLimits
-
-        self._limit_store = store = make()
-        return SharedLimits(limits, self.clock, store)
 
     @property
     def ring(self) -> KeyRing:
@@ -154,8 +139,6 @@ class Runtime(Runner):
         if self.spending is not None:
             self.spending.close()
         await self.journal.aclose()
-        if self._limit_store is not None:
-            self._limit_store.close()
         self.collector.close()
         if self._ring is not None:
             self._ring.close()
@@ -465,23 +448,11 @@ class OwnAddress:
         await self._egress.aclose()
 
 
-def make_dispatcher(section: DispatchSection, clock: Clock) -> Dispatcher:
+def make_dispatcher(section: Any, clock: Clock) -> Any:
     """What brings runs to workers: Temporal where it is configured, else this process. Raises extra_missing."""
-    if not section.temporal:
-        from remit.adapters.dispatchers.local import LocalDispatcher
+    from remit.adapters import dispatchers
 
-        return LocalDispatcher(clock)
-    try:
-        from remit.adapters.dispatchers.temporal import HEARTBEAT_S, TemporalDispatcher
-    except ImportError as error:
-        raise Unavailable("extra_missing", f"[dispatch] temporal needs temporalio ({error.name})",
-                          hint="Install it: pip install 'remit[scale]'") from None  # fmt: skip
-    return TemporalDispatcher(
-        section.temporal,
-        namespace=section.namespace or "default",
-        heartbeat_s=section.heartbeat_s or HEARTBEAT_S,
-        tls=bool(section.tls),
-    )
+    return dispatchers.make(section, clock)
 
 
 def _own_ring() -> KeyRing:
@@ -528,10 +499,8 @@ def _connections() -> int:
 
 
 def _cost(model: str, usage: Usage, at_ms: int) -> int | None:
-    provider, _, name = model.partition(":")
-    return price_nano(provider, name, usage, at_ms)
+    return price_nano(*model.partition(":")[::2], usage, at_ms)
 
 
 def _worst(model: str, input_tokens: int, output_tokens: int, at_ms: int) -> int | None:
-    provider, _, name = model.partition(":")
-    return worst_case_nano(provider, name, input_tokens, output_tokens, at_ms)
+    return worst_case_nano(*model.partition(":")[::2], input_tokens, output_tokens, at_ms)

@@ -3,7 +3,7 @@ and budgets of a day, a month, an agent, a team or a tenant (guard/spending.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from remit.core.budget import Limit
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from remit.guard.rate_shared import SharedLimits
     from remit.guard.spending import Spending
     from remit.ports.clock import Clock
+    from remit.ports.limits import LimitStore
 
 
 class Rates:
@@ -25,10 +26,15 @@ class Rates:
         limits: Mapping[str, Limit],
         clock: Clock,
         spending: Spending | None = None,
-        shared: SharedLimits | None = None,
+        shared: Callable[[], LimitStore] | None = None,
     ) -> None:
         self.admission = Admission(limits, clock)
-        self.shared = shared
+        self.shared: SharedLimits | None = None
+        """call rates of all processes of a store, where there is one"""
+        if shared is not None and limits:
+            from remit.guard.rate_shared import SharedLimits
+
+            self.shared = SharedLimits(limits, clock, shared())
         self.spending = spending
         self.limited = bool(limits) or spending is not None
 

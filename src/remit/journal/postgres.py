@@ -160,6 +160,7 @@ class PostgresJournal(StoredJournal):
         self._ring = self._parked
         self._sealing = Sealing(at_rest.payloads) if at_rest.payloads is not None else None
         self._bus: NotifyBus | None = None
+        self._limits = PostgresLimits(address)
         self._read_lock = threading.RLock()
         self._reader = Connection(address)
         self._live.ask = self._ask
@@ -205,11 +206,12 @@ class PostgresJournal(StoredJournal):
         """See ports.journal.Journal."""
         if self._bus is not None:
             await self._bus.aclose()
+        self._limits.close()
         await super().aclose()
 
     def limits(self) -> PostgresLimits:
-        """Where the rate limits of all processes of this tenant stand."""
-        return PostgresLimits(self.address)
+        """Where the rate limits of all processes of this tenant stand; closed with the journal."""
+        return self._limits
 
     def bus(self) -> NotifyBus:
         """A wake-up bus between all who use this tenant's journal."""

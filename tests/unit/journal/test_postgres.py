@@ -339,7 +339,7 @@ def test_an_answer_wakes_who_follows_in_another_process(postgres: Server) -> Non
         called.clear()
         other = PostgresJournal(parse_address(address), CountingClock())
         await other.answer("item_1", approve)
-        await asyncio.wait_for(called.wait(), 10)
+        assert await asyncio.wait_for(called.wait(), 10)
         stop()
         await other.aclose()
 
