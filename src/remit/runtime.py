@@ -54,7 +54,7 @@ class Runtime(Runner):
     """Runs agents. `async with Runtime(...)` makes it the current one and closes it at the end.
 
     Args:
-        journal: "memory:", "sqlite:PATH" or a Journal.
+        journal: "memory:", "sqlite:PATH", "postgres://USER@HOST/DATABASE?..." or a Journal.
         workspace: the folder that agents work in when a run names none; the current folder by default.
         approver: whoever can be asked now; without one, a run that needs a person stays waiting.
         limits: rates by `model:NAME` or `tool:NAME` pattern.
@@ -100,7 +100,7 @@ class Runtime(Runner):
         self.spending = spending = None if setup is None else setup.spending(self.clock, state_path())
         self.gate = Gate(
             clock=self.clock,
-            rates=Rates(limits or {}, self.clock, spending),
+            rates=Rates(limits or {}, self.clock, spending, getattr(self.journal, "limits", None)),
             pricing=PRICING,
             approver=approver,
         )
@@ -442,6 +442,13 @@ class OwnAddress:
     async def aclose(self) -> None:
         """Close the runtime's connections; it opens new ones when it is asked again."""
         await self._egress.aclose()
+
+
+def make_dispatcher(section: Any, clock: Clock) -> Any:
+    """What brings runs to workers: Temporal where it is configured, else this process. Raises extra_missing."""
+    from remit.adapters import dispatchers
+
+    return dispatchers.make(section, clock)
 
 
 def _own_ring() -> KeyRing:

@@ -22,7 +22,7 @@ from remit.journal.projections.decisions import KINDS, Decision
 from remit.journal.proofs import bundle
 from remit.journal.signing_key import trusted_keys
 from remit.journal.sinks import CompositeSink, FileSink, Selection, Sink, SqliteSink, ship
-from remit.journal.sqlite import SqliteJournal
+from remit.journal.sqlite import StoredJournal
 
 POLL_S: Final = 0.25
 _UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -40,7 +40,7 @@ _WRITERS: Final[dict[str, Write]] = {
 class Filter:
     """Which decisions a command wants."""
 
-    def __init__(self, journal: SqliteJournal, args: Any) -> None:
+    def __init__(self, journal: StoredJournal, args: Any) -> None:
         unknown = set(args.kind or ()) - set(KINDS)
         if unknown:
             raise Invalid("usage_invalid", f"--kind {min(unknown)!r:.40}: one of {', '.join(KINDS)}")
@@ -115,7 +115,7 @@ async def tail(journal: Any, args: Any) -> int:
     return 0
 
 
-async def _alerts(journal: SqliteJournal, wanted: Filter, args: Any) -> int:
+async def _alerts(journal: StoredJournal, wanted: Filter, args: Any) -> int:
     """Print the alerts of the log; with --follow those to come as well."""
     from remit.journal.alerts import Alerts
 
@@ -140,7 +140,7 @@ def _show_alert(alert: Any, as_json: bool) -> None:
     _output.data(f"{when} {alert.name}: {alert.why} ({alert.count} in a minute; {alert.run_id})")
 
 
-async def _ship(journal: SqliteJournal, args: Any) -> int:
+async def _ship(journal: StoredJournal, args: Any) -> int:
     """Send what the sinks do not have yet; with --follow what comes later, too."""
     if args.run or args.kind or args.since:
         raise Invalid("usage_invalid", "--to takes --level and --redact; it sends every record from where it stopped")
@@ -159,7 +159,7 @@ async def _ship(journal: SqliteJournal, args: Any) -> int:
     return 0
 
 
-def _sink(text: str, journal: SqliteJournal) -> Sink:
+def _sink(text: str, journal: StoredJournal) -> Sink:
     kind, _, path = text.partition(":")
     if path and kind == "jsonl":
         return FileSink(path, journal.now_ms)

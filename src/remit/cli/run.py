@@ -33,7 +33,8 @@ def add(parser: Any) -> None:
         help="with --resume: park before an effect of this key or name",
     )
     parser.add_argument("--step", metavar="N", type=int, help="with --resume: park after N new effects")
-    parser.add_argument("--journal", metavar="SPEC", help="sqlite:PATH or memory:")
+    parser.add_argument("--pool", metavar="POOL", help="leave the run to the workers of POOL; prints its id and ends")
+    parser.add_argument("--journal", metavar="SPEC", help="sqlite:PATH, memory: or postgres://...")
     parser.add_argument("--json", action="store_true", help="NDJSON events on stdout, then one result line")
 
 
