@@ -19,7 +19,7 @@ from remit.core.remit import UNSET, Remit
 from remit.core.tools import Tool
 from remit.errors import Invalid
 from remit.ports.runtime import current, current_call
-from remit.teams.activation import Job, Options, carry_out
+from remit.teams.activation import Job, Options, carry_out, real_runtime
 from remit.teams.members import members_of, name_of, own_calls
 from remit.teams.recording import Recording
 from remit.teams.values import Estimate, TeamRun
@@ -127,6 +127,8 @@ class Team:
 
         run = await carry_out(self.job(), task, body, Options(**options))
         run.estimate = self.estimate()
+        if run.status == "waiting" and current_call.get() is None and real_runtime()._came_meanwhile(run.waiting_for):
+            return await self.resume(run.id, **{k: v for k, v in options.items() if k not in ("run_id", "resume")})
         return run
 
     async def start_in(self, runtime: Any, task: Any, **options: Any) -> TeamRun:
