@@ -498,9 +498,29 @@ def _sprintf(run: Run, event: Event) -> Value | None:
     return concatenated(run, [*parts, Value(shape[at:])], event.span)
 
 
+def _options(run: Run, event: Event) -> Value | None:
+    """An object that keeps the options it was made with."""
+    return run.new_box(Box("object", None, dict(event.keywords)), f"{event.name}()")
+
+
+def _feature(run: Run, event: Event, box: Box) -> Value | None:
+    """`parser.setFeature(name, flag)`; external entities are what matters."""
+    if len(event.args) < 2:
+        return None
+    name = event.args[0]
+    said = name.const if isinstance(name.const, str) else name.qual
+    if re.search(r"external_ges|external-general|external_pes|external-parameter", said):
+        keys = {**box.keys, "feature:external": event.args[1]}
+        run.state.heap[event.receiver.ref] = Box(box.kind, box.items, keys, box.rest, box.cls)
+    return Value(None)
+
+
+_CONTAINERS["setFeature"] = _feature
 _FUNCTIONS: Final[dict[str, Callable[[Run, Event], Value | None]]] = {
     "re.compile": _compile, "regexp.MustCompile": _compile, "regexp.Compile": _compile, "RegExp": _compile,
     "Regex.new": _compile, "regex.Regex.new": _compile, "getattr": _getattr, "append": _go_append,
     "enumerate": _enumerate, "next": _next, "dict": _new_dict, "list": _new_list, "set": _new_list,
     "collections.OrderedDict": _new_dict, "collections.deque": _new_list, "fmt.Sprintf": _sprintf,
+    "lxml.etree.XMLParser": _options, "lxml.etree.ETCompatXMLParser": _options, "xml.sax.make_parser": _options,
+    "xml.sax.expatreader.create_parser": _options,
 }  # fmt: skip

@@ -73,7 +73,7 @@ def assign(run: Run, target: Any, value: Value, span: ir.Span) -> None:
 
 
 def _watch_name(run: Run, target: ir.Name, value: Value) -> None:
-    event = Event("=", target, (value,), {}, run.state, run.frame, Value(target.name))
+    event = Event("=", target, (value,), {}, run.state, run.frame, Value(qual=target.name))
     run.tell(event)
 
 
