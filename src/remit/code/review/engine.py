@@ -33,6 +33,11 @@ def review(
     return report(program, found, max_findings=max_findings, baseline=frozenset(baseline))
 
 
+def review_code(file: str, text: str, *, max_findings: int = MAX_FINDINGS) -> Report:
+    """Review one file; the ending of `file` says the language. Raises extra_missing without the parsers."""
+    return review({file: text}, max_findings=max_findings)
+
+
 def report(program: Program, found: list[Finding], *, max_findings: int = MAX_FINDINGS,
            baseline: frozenset[str] = frozenset()) -> Report:  # fmt: skip
     """Findings with suppressions, baseline, scores and verdict applied."""
