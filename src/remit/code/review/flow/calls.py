@@ -107,7 +107,9 @@ def _finished(run: Run, event: Event, made: Value) -> Value:
         if found[0] == "random" or not made.taints:
             found = None
     if found is not None:
-        token = run.token(found[0], found[1], event.span)
+        consts = [one.const for one in event.args]
+        said = "" if UNKNOWN in consts or found[0] == "random" else f"{event.name}{consts}"
+        token = run.token(found[0], found[1], event.span, said)
         made = Value(taints={token: frozenset()}, qual=made.qual or called, ref=made.ref)
     return made
 
@@ -132,12 +134,27 @@ def _opaque(run: Run, event: Event) -> Value:
             taints = join_taints(taints, inner)
     for one in given:
         if isinstance(one.target, FunctionTarget) and run.inlining:
-            back = Value(taints=run.deep(event.receiver))
-            taints = join_taints(taints, run.deep(invoke(run, one.target, [back], {}, event.span) or NOTHING))
+            handed = _callback_arguments(run, one.target, run.deep(event.receiver))
+            taints = join_taints(taints, run.deep(invoke(run, one.target, handed, {}, event.span) or NOTHING))
     if taints and event.method in _GROWING and event.receiver is not NOTHING:
         _grow(run, event, given)
     made = Value(taints=taints, qual=f"{event.name}()" if len(event.name) < MAX_QUAL else "")
     made.trail = before.trail if before.taints else Trail(None, run.path, event.span[0], "handed on") if taints else None
+    return made
+
+
+def _callback_arguments(run: Run, target: FunctionTarget, taints: Taints) -> list[Value]:
+    """What something unknown calls a function with: elements of its receiver, or a request by habit."""
+    from remit.code.review.flow.sources import by_habit
+
+    made = []
+    for one in target.function.params:
+        habit = by_habit(one, run.frame.module.module.language)
+        value = Value(taints=taints, qual=habit)
+        found = run.knowledge.sources.get(habit) if habit else None
+        if found is not None:
+            value = Value(taints={run.token(found[0], found[1], target.function.span): frozenset()}, qual=habit)
+        made.append(value)
     return made
 
 

@@ -16,12 +16,10 @@ from remit.code.review.flow.imports import run_module
 from remit.code.review.flow.places import bind
 from remit.code.review.flow.run import ENTRY_STEPS, STEPS_A_LINE, Knowledge, OutOfSteps, Run
 from remit.code.review.flow.sources import (
-    CONTEXT_TYPES,
     EXTRACTOR,
     HARMLESS_TYPE,
-    REQUEST_NAMES,
-    REQUEST_TYPES,
     ROUTES,
+    by_habit,
 )
 from remit.code.review.flow.statements import typed
 from remit.code.review.flow.values import Box, ClassTarget, Frame, FunctionTarget, ModuleInfo, State, Value, merge
@@ -130,7 +128,7 @@ def _route(function: ir.Function) -> str | None:
 
 def _parameter(run: Run, target: FunctionTarget, one: ir.Parameter, route: str | None) -> Value:
     function = target.function
-    habit = _by_habit(one, target.module.module.language)
+    habit = by_habit(one, target.module.module.language)
     if habit:
         value = Value(qual=habit)
         found = run.knowledge.sources.get(habit)
@@ -154,25 +152,6 @@ def _parameter(run: Run, target: FunctionTarget, one: ir.Parameter, route: str |
     token = run.token("parameter", f"parameter {one.name}", (*function.span[:3], function.span[3] + len(one.name)))
     made = value.tainted({token: frozenset()})
     return made
-
-
-def _by_habit(one: ir.Parameter, language: str) -> str:
-    """The dotted name that stands for a parameter that is a request, by its type or its name."""
-    kind = one.type.lstrip("*& :").removeprefix("mut ")
-    if kind:
-        if CONTEXT_TYPES.search(kind):
-            return "?ctx"
-        if REQUEST_TYPES.search(kind):
-            return "?request"
-        if language in ("go", "rust"):
-            return ""
-    if one.name in REQUEST_NAMES:
-        return "?request"
-    if one.name == "environ" and language == "python":
-        return "?environ"
-    if one.name == "ctx" and language in ("javascript", "typescript"):
-        return "?ctx"
-    return ""
 
 
 def module_info(module: ir.Module, name: str, package: bool) -> ModuleInfo:

@@ -55,7 +55,7 @@ def _sourced(run: Run, value: Value, node: ir.Node) -> Value:
     found = run.knowledge.sources.get(value.qual)
     if found is None:
         return value
-    token = run.token(found[0], found[1], node.span)
+    token = run.token(found[0], found[1], node.span, value.qual if found[0] != "random" else "")
     return value.tainted({token: frozenset()})
 
 
@@ -82,6 +82,9 @@ def attribute(run: Run, value: Value, name: str, node: ir.Node) -> Value:
         made = join(made, box.rest)
         made.qual = qual
     made.trail = value.trail
+    if qual and value.taints and value.qual in run.knowledge.sources and value.taints.keys() == made.taints.keys():
+        family, note = run.knowledge.sources[value.qual]
+        made.taints = {run.token(family, note, node.span, qual): frozenset()}
     return _sourced(run, made, node)
 
 
@@ -107,7 +110,8 @@ def _index(run: Run, node: ir.Index) -> Value:
     if value.qual in run.knowledge.sources and value.taints:
         family, note = run.knowledge.sources[value.qual]
         name = f"{value.qual}.item"
-        made = Value(taints={run.token(family, note, node.span): frozenset()}, qual=name)
+        said = f"{value.qual}[{key.const}]" if key.const is not UNKNOWN else ""
+        made = Value(taints={run.token(family, note, node.span, said): frozenset()}, qual=name)
     if not made.qual and not made.target and name and len(name) < MAX_QUAL:
         made = made.tainted(made.taints)
         made.qual = name

@@ -30,7 +30,16 @@ def run_module(run: Run, module: ModuleInfo) -> None:
 
 
 def find(run: Run, name: str, importer: ModuleInfo) -> ModuleInfo | None:
-    """A module of the project by an absolute name: as it is, or beside the importer."""
+    """A module of the project by an absolute name: as it is, or beside the importer; a path of JavaScript."""
+    if name.startswith("."):
+        folder = importer.name.split(".")[:-1]
+        for part in name.split("/"):
+            if part == "..":
+                folder = folder[:-1]
+            elif part != ".":
+                folder = [*folder, part]
+        whole = ".".join(folder)
+        return run.modules.get(whole) or run.modules.get(whole.rpartition(".")[0])
     found = run.modules.get(name)
     if found is None:
         folder = importer.name if importer.package else importer.name.rpartition(".")[0]

@@ -81,10 +81,11 @@ def _plain(run: Run, event: Event) -> Value | None:
         return Value(qual=f"{name}()")
     if name in _SAME and len(event.args) == 1 and not event.keywords and first is not None:
         return _copied(run, first)
-    if event.method in _SAME_METHODS and event.receiver is not NOTHING and event.receiver.taints:
+    known = event.receiver.taints or event.receiver.shape is not None
+    if event.method in _SAME_METHODS and event.receiver is not NOTHING and known:
         made = event.receiver.tainted(event.receiver.taints)
         made.shape = event.receiver.shape if event.method not in ("lower", "upper") else None
-        made.const = UNKNOWN
+        made.const = event.receiver.const if not event.receiver.taints and made.shape is not None else UNKNOWN
         return made
     action = _FUNCTIONS.get(name)
     return action(run, event) if action is not None else None
@@ -498,6 +499,16 @@ def _sprintf(run: Run, event: Event) -> Value | None:
     return concatenated(run, [*parts, Value(shape[at:])], event.span)
 
 
+def _require(run: Run, event: Event) -> Value | None:
+    """`require("module")`."""
+    from remit.code.review.flow.imports import find
+
+    name = event.constant(0)
+    if not isinstance(name, str):
+        return None
+    return Value(qual=name, target=find(run, name, run.frame.module))
+
+
 def _options(run: Run, event: Event) -> Value | None:
     """An object that keeps the options it was made with."""
     return run.new_box(Box("object", None, dict(event.keywords)), f"{event.name}()")
@@ -520,7 +531,7 @@ _FUNCTIONS: Final[dict[str, Callable[[Run, Event], Value | None]]] = {
     "re.compile": _compile, "regexp.MustCompile": _compile, "regexp.Compile": _compile, "RegExp": _compile,
     "Regex.new": _compile, "regex.Regex.new": _compile, "getattr": _getattr, "append": _go_append,
     "enumerate": _enumerate, "next": _next, "dict": _new_dict, "list": _new_list, "set": _new_list,
-    "collections.OrderedDict": _new_dict, "collections.deque": _new_list, "fmt.Sprintf": _sprintf,
+    "collections.OrderedDict": _new_dict, "collections.deque": _new_list, "fmt.Sprintf": _sprintf, "require": _require,
     "lxml.etree.XMLParser": _options, "lxml.etree.ETCompatXMLParser": _options, "xml.sax.make_parser": _options,
     "xml.sax.expatreader.create_parser": _options,
 }  # fmt: skip

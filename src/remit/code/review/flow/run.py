@@ -71,7 +71,7 @@ class Run:
         self.called: set[int] = set()
         self.hits: dict[tuple[str, str, Span], tuple[Hit, str, int]] = {}
         """(rule, file, place) -> (hit, the family of its data, the function's identity)"""
-        self._tokens: dict[tuple[str, Span, str], Token] = {}
+        self._tokens: dict[tuple[str, Span | str, str, int], Token] = {}
         self._heap = 0
 
     def step(self) -> None:
@@ -90,9 +90,9 @@ class Run:
         """The file at work."""
         return self.frame.module.module.path
 
-    def token(self, family: str, note: str, span: Span) -> Token:
-        """The token of a place; the same place gives the same token."""
-        key = (self.path, span, family)
+    def token(self, family: str, note: str, span: Span, name: str = "") -> Token:
+        """The token of a place, or of what is read by one name in one function: the same gives the same token."""
+        key = (self.path, name or span, family, id(self.frame.function) if name else 0)
         found = self._tokens.get(key)
         if found is None:
             found = self._tokens[key] = Token(family, note, self.path, span)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from remit.code.review.ir import Parameter
+
 _FLASK: Final = ("args form values cookies headers json data files query_string path full_path url base_url "
                  "get_json() get_data() stream referrer user_agent view_args authorization host").split()  # fmt: skip
 _DJANGO: Final = ("GET POST COOKIES META FILES body headers path path_info get_full_path() build_absolute_uri() data "
@@ -118,3 +120,24 @@ HARMLESS_TYPE: Final = re.compile(r"^\s*(int|float|bool|complex|UUID|uuid\.UUID|
 ROUTES: Final = frozenset({"route", "get", "post", "put", "delete", "patch", "head", "options", "websocket", "api_route",
                            "api_view", "view_config", "expose", "endpoint", "add_route", "errorhandler", "trace"})  # fmt: skip
 """Decorators that make a function a handler of requests."""
+
+
+def by_habit(one: Parameter, language: str) -> str:
+    """The dotted name that stands for a parameter that is a request, by its type or its name."""
+    kind = one.type.lstrip("*& :").removeprefix("mut ")
+    if kind:
+        if CONTEXT_TYPES.search(kind):
+            return "?ctx"
+        if REQUEST_TYPES.search(kind):
+            return "?request"
+        if language in ("go", "rust"):
+            return ""
+    if one.name in REQUEST_NAMES:
+        return "?request"
+    if one.name == "environ" and language == "python":
+        return "?environ"
+    if language in ("javascript", "typescript") and one.name in ("res", "resp", "response", "reply"):
+        return "?response"
+    if one.name == "ctx" and language in ("javascript", "typescript"):
+        return "?ctx"
+    return ""

@@ -160,8 +160,7 @@ FLOW = Flow(
         ),
         "javascript": (
             Sink(("*.send", "*.end", "*.write"), (0,), (),
-                 lambda event, value: bool(re.search(r"(^|\.)\??(res|resp|response|reply)(\.|$)|\.status\(\)",
-                                                     event.name)) and _not_object(event, value)),
+                 lambda event, value: bool(re.search(r"^\?response\.|^(res|resp|response|reply)\.|\.status\(\)", event.name)) and _not_object(event, value)),
             Sink(("*.innerHTML=", "*.outerHTML=", "*.srcdoc="), (0,)),
             Sink(("document.write", "document.writeln", "*.insertAdjacentHTML", "*.html", "*.append$"), (0, 1)),
             Sink(("*.dangerouslySetInnerHTML=",), (0,)),
