@@ -34,6 +34,9 @@ class File(Struct):
     lines: list[str]
     module: ir.Module
     test: bool
+    listed: tuple[list[ir.Function], list[ir.Class]] | None = None
+    nodes: dict[type, list[Any]] | None = None
+    """by kind, filled by the first rule that asks"""
 
 
 class Program(Struct):
@@ -77,7 +80,9 @@ def read(texts: Mapping[str, str | bytes]) -> Program:
         if module.holes:
             shown = ", ".join(str(line) for line in sorted(set(module.holes))[:5])
             whole = len(module.holes) > MAX_HOLES or not module.body
-            program.missed.append(NotReviewed(path, f"{'does' if whole else 'in part: does'} not parse at line {shown}"))
+            program.missed.append(
+                NotReviewed(path, f"{'does' if whole else 'in part: does'} not parse at line {shown}")
+            )
         if module.cut:
             program.missed.append(NotReviewed(path, "in part: nested too deep"))
     return program

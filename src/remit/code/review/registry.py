@@ -60,7 +60,7 @@ def _watcher(flow: Flow, sink: Sink) -> Watcher:
             return
         for value in _values(event, sink):
             found = event.reaching(value, flow.kind, sink.families)
-            if found is None or sink.test is not None and not sink.test(event, value):
+            if found is None or (sink.test is not None and not sink.test(event, value)):
                 continue
             yield _hit(event, flow, sink, found)
             return

@@ -13,7 +13,9 @@ def text(report: Report) -> str:
     for one in report.findings:
         cwe = f" CWE-{one.cwe}" if one.cwe else ""
         opinion = " (a model's opinion)" if one.opinion else ""
-        lines.append(f"{one.file}:{one.range.line}:{one.range.column}: {one.severity} {one.rule_id}{cwe}: {one.message}{opinion}")
+        lines.append(
+            f"{one.file}:{one.range.line}:{one.range.column}: {one.severity} {one.rule_id}{cwe}: {one.message}{opinion}"
+        )
         lines.extend(f"    {step.file}:{step.line}: {step.note}" for step in one.path)
     if report.total > len(report.findings):
         lines.append(f"and {report.total - len(report.findings)} more")

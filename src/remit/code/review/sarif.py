@@ -202,7 +202,9 @@ def _finding(one: _Result, driver: _Driver) -> Finding:
     region = place.region
     own = one.properties
     severity = own.get("severity")
-    steps = [step.location for flow in one.code_flows[:1] for thread in flow.thread_flows[:1] for step in thread.locations]
+    steps = [
+        step.location for flow in one.code_flows[:1] for thread in flow.thread_flows[:1] for step in thread.locations
+    ]
     end = region.end_line or region.start_line
     column = region.end_column - (end == region.start_line) if region.end_column else region.start_column
     return Finding(
@@ -235,6 +237,3 @@ def _cwe(own: dict[str, Any], rule: _Reporting | None) -> int:
         if match:
             return int(match[1])
     return 0
-
-
-

@@ -97,7 +97,7 @@ def _finished(run: Run, event: Event, made: Value) -> Value:
     """The result with what the tables say of it: made harmless, or a source."""
     knowledge = run.knowledge
     kinds = knowledge.cleaners.get(event.name) or knowledge.cleaners.get(f"*.{event.method}")
-    if kinds and made.taints | {} or kinds and made.ref:
+    if (kinds and made.taints | {}) or (kinds and made.ref):
         made = cleared(run, made, kinds)
     called = f"{event.name}()"
     found = knowledge.sources.get(called) or knowledge.sources.get(f"*.{event.method}()")
@@ -139,7 +139,9 @@ def _opaque(run: Run, event: Event) -> Value:
     if taints and event.method in _GROWING and event.receiver is not NOTHING:
         _grow(run, event, given)
     made = Value(taints=taints, qual=f"{event.name}()" if len(event.name) < MAX_QUAL else "")
-    made.trail = before.trail if before.taints else Trail(None, run.path, event.span[0], "handed on") if taints else None
+    made.trail = (
+        before.trail if before.taints else Trail(None, run.path, event.span[0], "handed on") if taints else None
+    )
     return made
 
 

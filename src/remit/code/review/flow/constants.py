@@ -30,9 +30,9 @@ def binary(op: str, left: Any, right: Any) -> Any:
             return left not in right
         if op == "**":
             return left**right if abs(left) < 1000 and 0 <= right < 64 else UNKNOWN
-        if op not in _SIMPLE or op == "%" and isinstance(left, str | bytes):
+        if op not in _SIMPLE or (op == "%" and isinstance(left, str | bytes)):
             return UNKNOWN
-        if op == "<<" and right > 128 or op == "*" and not _small(left, right):
+        if (op == "<<" and right > 128) or (op == "*" and not _small(left, right)):
             return UNKNOWN
         if op in ("is", "is not") and None not in (left, right):
             return UNKNOWN
@@ -87,9 +87,7 @@ def cut(value: Any, parts: tuple[Any, ...]) -> Any:
 
 
 _TEXT: Final = frozenset(
-    ("upper lower strip lstrip rstrip title capitalize casefold swapcase startswith endswith replace find index count "
-     "isdigit isalpha isalnum isupper islower removeprefix removesuffix encode decode zfill split rsplit splitlines "
-     "join hex partition trim toUpperCase toLowerCase includes startsWith endsWith charAt indexOf").split()
+    ["upper", "lower", "strip", "lstrip", "rstrip", "title", "capitalize", "casefold", "swapcase", "startswith", "endswith", "replace", "find", "index", "count", "isdigit", "isalpha", "isalnum", "isupper", "islower", "removeprefix", "removesuffix", "encode", "decode", "zfill", "split", "rsplit", "splitlines", "join", "hex", "partition", "trim", "toUpperCase", "toLowerCase", "includes", "startsWith", "endsWith", "charAt", "indexOf"]
 )  # fmt: skip
 _RENAMED: Final = {"trim": "strip", "toUpperCase": "upper", "toLowerCase": "lower", "startsWith": "startswith",
                    "endsWith": "endswith", "indexOf": "find"}  # fmt: skip

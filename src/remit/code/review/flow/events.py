@@ -19,7 +19,7 @@ class Event:
     __slots__ = ("args", "frame", "keywords", "method", "name", "node", "receiver", "result", "state")
 
     def __init__(self, name: str, node: Node, args: Sequence[Value], keywords: dict[str, Value], state: State,
-                 frame: Frame, receiver: Value = NOTHING) -> None:  # noqa: PLR0913  (one place builds it)  # fmt: skip
+                 frame: Frame, receiver: Value = NOTHING) -> None:
         self.name = name
         self.method = name.rpartition(".")[2]
         self.node, self.args, self.keywords = node, args, keywords

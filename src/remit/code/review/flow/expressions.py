@@ -240,7 +240,7 @@ def _percent(run: Run, left: Value, right: Value, span: ir.Span) -> Value:
     if rest is not made.taints:
         made = made.tainted(rest, made.trail or run.trail(span, "put into a text", next(
             (one for one in given if one.taints), NOTHING)))  # fmt: skip
-    if len(pieces) == 1 or box is not None and len(given) != len(pieces) - 1:
+    if len(pieces) == 1 or (box is not None and len(given) != len(pieces) - 1):
         made.const = UNKNOWN
     return made
 

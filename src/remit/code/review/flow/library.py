@@ -110,7 +110,12 @@ def _numeric(run: Run, event: Event) -> Value:
 
 
 def _converted(name: str, const: Any) -> Any:
-    if const is UNKNOWN or not isinstance(const, str | int | float | bool) or isinstance(const, str) and len(const) > 40:
+    if (
+        const is UNKNOWN
+        or not isinstance(const, str | int | float | bool)
+        or (isinstance(const, str)
+        and len(const) > 40)
+    ):
         return UNKNOWN
     try:
         return {"float": float, "bool": bool}.get(name, int)(const)
@@ -238,7 +243,7 @@ def _own_test(event: Event, subject: Value) -> Check | None:
 def _matched(event: Event, subject: Value) -> Value:
     pattern = event.constant(0) if event.name.startswith("re.") and len(event.args) > 1 else event.receiver.shape
     whole = event.method == "fullmatch"
-    start = event.method in ("match", "fullmatch") or isinstance(pattern, str) and pattern.startswith(("^", "\\A"))
+    start = event.method in ("match", "fullmatch") or (isinstance(pattern, str) and pattern.startswith(("^", "\\A")))
     said = pattern_facts(subject, pattern, whole) if start else CLEAN
     made = Value(taints=subject.taints, qual=f"{event.name}()")
     made.check = Check(said, CLEAN)
@@ -289,7 +294,9 @@ def _extend(run: Run, event: Event, box: Box) -> Value | None:
     other = run.box(event.args[0]) if event.args else None
     if box.items is None or other is None or other.items is None or other.rest is not None:
         return None
-    run.state.heap[event.receiver.ref] = Box(box.kind, [*box.items, *other.items][:MAX_BOX], box.keys, box.rest, box.cls)
+    run.state.heap[event.receiver.ref] = Box(
+        box.kind, [*box.items, *other.items][:MAX_BOX], box.keys, box.rest, box.cls
+    )
     return Value(None)
 
 

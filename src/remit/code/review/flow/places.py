@@ -135,7 +135,7 @@ def set_item(run: Run, owner: Value, key: Value, value: Value, node: Any = None)
     """`owner[key] = value`."""
     box = run.box(owner)
     if box is None:
-        if not value.taints and not value.ref or not isinstance(node, ir.Name):
+        if (not value.taints and not value.ref) or not isinstance(node, ir.Name):
             return
         made = run.new_box(Box("object", rest=value), owner.qual)
         made.taints, made.trail = owner.taints, owner.trail

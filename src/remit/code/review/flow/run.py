@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from remit.code.review.flow.events import Event, Watcher
 from remit.code.review.flow.values import (
-    CLEAN,
     NOTHING,
     Box,
     Check,
@@ -23,7 +22,6 @@ from remit.code.review.flow.values import (
     Token,
     Trail,
     Value,
-    both,
     join_taints,
     merge,
 )
@@ -184,8 +182,6 @@ def checked(value: Value, check: Check) -> Value:
     """A value that says something when it is tested."""
     value.check = check
     return value
-
-
 
 
 __all__ = ["NOTHING", "ClassTarget", "FunctionTarget", "Knowledge", "OutOfSteps", "Run", "checked", "facts"]

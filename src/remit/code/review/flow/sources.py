@@ -11,13 +11,9 @@ from typing import Final
 
 from remit.code.review.ir import Parameter
 
-_FLASK: Final = ("args form values cookies headers json data files query_string path full_path url base_url "
-                 "get_json() get_data() stream referrer user_agent view_args authorization host").split()  # fmt: skip
-_DJANGO: Final = ("GET POST COOKIES META FILES body headers path path_info get_full_path() build_absolute_uri() data "
-                  "query_params").split()  # fmt: skip
-_ASGI: Final = ("query_params path_params headers cookies body() json() form() url query match_info post() text() read() "
-                "rel_url stream() args values forms params get_json() form files path json data "
-                "query_string get_data()").split()  # fmt: skip
+_FLASK: Final = ["args", "form", "values", "cookies", "headers", "json", "data", "files", "query_string", "path", "full_path", "url", "base_url", "get_json()", "get_data()", "stream", "referrer", "user_agent", "view_args", "authorization", "host"]  # fmt: skip
+_DJANGO: Final = ["GET", "POST", "COOKIES", "META", "FILES", "body", "headers", "path", "path_info", "get_full_path()", "build_absolute_uri()", "data", "query_params"]  # fmt: skip
+_ASGI: Final = ["query_params", "path_params", "headers", "cookies", "body()", "json()", "form()", "url", "query", "match_info", "post()", "text()", "read()", "rel_url", "stream()", "args", "values", "forms", "params", "get_json()", "form", "files", "path", "json", "data", "query_string", "get_data()"]  # fmt: skip
 
 
 def _rows(owner: str, names: list[str], note: str) -> dict[str, tuple[str, str]]:
@@ -59,8 +55,7 @@ PYTHON: Final[dict[str, tuple[str, str]]] = {
        ("rand", "randint", "random", "choice", "bytes")},
     "uuid.uuid1()": ("random", "a predictable identifier"),
 }  # fmt: skip
-_NODE: Final = ("query params body headers cookies url originalUrl path hostname files file param() get() header() "
-                "rawBody signedCookies ip").split()  # fmt: skip
+_NODE: Final = ["query", "params", "body", "headers", "cookies", "url", "originalUrl", "path", "hostname", "files", "file", "param()", "get()", "header()", "rawBody", "signedCookies", "ip"]  # fmt: skip
 JAVASCRIPT: Final[dict[str, tuple[str, str]]] = {
     **_rows("?request", [*_NODE, "json()", "text()", "formData()", "nextUrl", "payload", "on()"], "request data"),
     **_rows("?ctx", ["query", "params", "request", "req", "cookies", "url", "path", "querystring", "headers", "header"],
@@ -111,7 +106,9 @@ RUST: Final[dict[str, tuple[str, str]]] = {
 SOURCES: Final = {"python": PYTHON, "javascript": JAVASCRIPT, "typescript": JAVASCRIPT, "go": GO, "rust": RUST}
 
 REQUEST_NAMES: Final = frozenset({"request", "req", "http_request"})
-REQUEST_TYPES: Final = re.compile(r"\b(Http|Web|Fastify|Next|Incoming)?Re?q(uest)?(Message)?\b|http\.Request|HttpRequest")
+REQUEST_TYPES: Final = re.compile(
+    r"\b(Http|Web|Fastify|Next|Incoming)?Re?q(uest)?(Message)?\b|http\.Request|HttpRequest"
+)
 CONTEXT_TYPES: Final = re.compile(r"\b(gin|echo|fiber)\.(Context|Ctx)\b|^(Koa)?Context$")
 EXTRACTOR: Final = re.compile(r"\b(Query|Path|Json|Form|RawQuery|Bytes|Multipart|TypedHeader|HeaderMap)\b")
 """Rust web frameworks hand request data over in parameters of these types."""

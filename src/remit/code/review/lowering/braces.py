@@ -179,7 +179,7 @@ class BraceLowering(Lowering):
         while before is not None and before.type in (*self.COMMENTS, "attribute_item", "decorator"):
             if before.type in self.COMMENTS:
                 text = self.text(before)
-                if before.end_point[0] + 1 < line and not text.endswith("\n") or not text.startswith(marks):
+                if (before.end_point[0] + 1 < line and not text.endswith("\n")) or not text.startswith(marks):
                     break
                 lines.append(text)
             line = before.start_point[0]

@@ -35,7 +35,9 @@ from remit.code.review.ir import (
 from remit.code.review.lowering.braces import BraceLowering
 from remit.code.review.lowering.shared import unescaped
 
-_NUMERIC = frozenset("int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 float32 float64 byte rune uintptr".split())
+_NUMERIC = frozenset(
+    ["int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "byte", "rune", "uintptr"]
+)
 
 
 def lower(path: str, raw: bytes, tree: Any) -> Module:
@@ -202,7 +204,9 @@ class GoLowering(BraceLowering):
         end = self.body_of(other)
         if other is not None and other.type == "if_statement" and len(end) == 1 and isinstance(end[0], If):
             end[0].chained = True
-        made = If(self.span(node), self.field(node, "condition"), self.body_of(node.child_by_field_name("consequence")), end)
+        made = If(
+            self.span(node), self.field(node, "condition"), self.body_of(node.child_by_field_name("consequence")), end
+        )
         start = node.child_by_field_name("initializer")
         return [*self.statements([start]), made] if start is not None else made
 
@@ -295,9 +299,13 @@ class GoLowering(BraceLowering):
             if kind == "struct":
                 for row in (r for part in inner.named_children for r in part.named_children):
                     names = row.children_by_field_name("name")
-                    fields.extend([self.text(n) for n in names] or [self.text(row)] if row.type == "field_declaration" else [])
+                    fields.extend(
+                        [self.text(n) for n in names] or [self.text(row)] if row.type == "field_declaration" else []
+                    )
             doc = self.doc_before(one, "//", "/*") or self.doc_before(node, "//", "/*")
-            made.append(Define(self.span(one), Class(self.span(one), name, [], [], kind, name[:1].isupper(), doc, fields)))
+            made.append(
+                Define(self.span(one), Class(self.span(one), name, [], [], kind, name[:1].isupper(), doc, fields))
+            )
         return made
 
     def imports(self, node: Any) -> list[Import]:

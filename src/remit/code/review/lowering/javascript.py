@@ -208,7 +208,7 @@ class ScriptLowering(BraceLowering):
         """`a as T`."""
         inner = node.named_children
         kind, value = (inner[0], inner[-1]) if node.type == "type_assertion" else (inner[-1], inner[0])
-        said = "const" if len(inner) == 1 else self.text(kind)
+        said = "const" if len(inner) == 1 else self.text(kind).strip("<>")
         return Cast(self.span(node), f"as {said}", self.expression(value))
 
     def force(self, node: Any) -> Wrap:
@@ -236,7 +236,11 @@ class ScriptLowering(BraceLowering):
             if one.type == "variable_declarator":
                 value = one.child_by_field_name("value")
                 target = self.value(one.child_by_field_name("name"))
-                if value is not None and value.type in ("arrow_function", "function_expression") and isinstance(target, Name):
+                if (
+                    value is not None
+                    and value.type in ("arrow_function", "function_expression")
+                    and isinstance(target, Name)
+                ):
                     inner = self.made_function(value, "function", target.name)
                     inner.doc = self.doc_before(node, "/**") or self.doc_before(node.parent, "/**")
                     made.append(Define(self.span(node), inner))
@@ -253,7 +257,9 @@ class ScriptLowering(BraceLowering):
         chained = inner is not None and inner.type == "if_statement"
         if chained and end and isinstance(end[0], If):
             end[0].chained = True
-        return If(self.span(node), self.field(node, "condition"), self.body_of(node.child_by_field_name("consequence")), end)
+        return If(
+            self.span(node), self.field(node, "condition"), self.body_of(node.child_by_field_name("consequence")), end
+        )
 
     def loop(self, node: Any) -> Any:
         """for, while, do."""
@@ -269,7 +275,11 @@ class ScriptLowering(BraceLowering):
         """A loop's condition."""
         if node is None or node.type == "empty_statement":
             return None
-        return self.inner(node) if node.type in ("expression_statement", "parenthesized_expression") else self.expression(node)
+        return (
+            self.inner(node)
+            if node.type in ("expression_statement", "parenthesized_expression")
+            else self.expression(node)
+        )
 
     def each(self, node: Any) -> Loop:
         """for of, for in."""

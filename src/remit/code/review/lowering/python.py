@@ -412,7 +412,7 @@ class PythonLowering(Lowering):
         body = self.body(node)
         made = Function(self.span(node), name, self.parameters(node.child_by_field_name("parameters")), body,
                         is_async=node.children[0].type == "async",
-                        public=not name.startswith("_") or name.startswith("__") and name.endswith("__"),
+                        public=not name.startswith("_") or (name.startswith("__") and name.endswith("__")),
                         doc=doc_of(body), returns=self.text(node.child_by_field_name("return_type")),
                         test=name.startswith("test"))  # fmt: skip
         return Define(self.span(node), made)

@@ -36,8 +36,7 @@ from remit.code.review.ir import (
 from remit.code.review.lowering.braces import BraceLowering
 from remit.code.review.lowering.shared import unescaped
 
-_FORMATS = frozenset("format println print eprintln eprint write writeln panic info warn error debug trace bail anyhow ensure log "
-                     "unreachable todo unimplemented assert".split())  # fmt: skip
+_FORMATS = frozenset(["format", "println", "print", "eprintln", "eprint", "write", "writeln", "panic", "info", "warn", "error", "debug", "trace", "bail", "anyhow", "ensure", "log", "unreachable", "todo", "unimplemented", "assert"])  # fmt: skip
 
 
 def lower(path: str, raw: bytes, tree: Any) -> Module:
@@ -149,7 +148,9 @@ class RustLowering(BraceLowering):
             if at % 2 == 0:
                 parts.append(Const(template.span, piece))
             elif piece.isdigit():
-                parts.append(plain[int(piece)] if len(piece) < 3 and int(piece) < len(plain) else Opaque(template.span, "", []))
+                parts.append(
+                    plain[int(piece)] if len(piece) < 3 and int(piece) < len(plain) else Opaque(template.span, "", [])
+                )
             elif piece:
                 parts.append(named.get(piece, Name(template.span, piece.split(".")[0])))
             else:
@@ -250,7 +251,12 @@ class RustLowering(BraceLowering):
             end = [chained]
         elif inner is not None:
             end = self.body_of(inner)
-        return If(self.span(node), self.value(condition), [*before, *self.body_of(node.child_by_field_name("consequence"))], end)
+        return If(
+            self.span(node),
+            self.value(condition),
+            [*before, *self.body_of(node.child_by_field_name("consequence"))],
+            end,
+        )
 
     def bindings(self, condition: Any) -> list[Assign]:
         """What `if let P = v` binds."""
@@ -308,7 +314,13 @@ class RustLowering(BraceLowering):
         values: list[Any] = []
         binds: list[str] = []
         for one in listed:
-            if one.type in ("string_literal", "integer_literal", "boolean_literal", "char_literal", "raw_string_literal"):
+            if one.type in (
+                "string_literal",
+                "integer_literal",
+                "boolean_literal",
+                "char_literal",
+                "raw_string_literal",
+            ):
                 values.append(self.expression(one))
                 continue
             values.append(Opaque(self.span(one), "pattern", []))
@@ -322,7 +334,9 @@ class RustLowering(BraceLowering):
 
     def block_value(self, node: Any) -> Any:
         """A block as a value."""
-        inside = next((one for one in node.named_children if one.type == "block"), node) if node.type != "block" else node
+        inside = (
+            next((one for one in node.named_children if one.type == "block"), node) if node.type != "block" else node
+        )
         body = self.statements(inside.children)
         kind = node.type.removesuffix("_block")
         if kind == "unsafe":

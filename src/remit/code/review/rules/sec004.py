@@ -136,7 +136,7 @@ def _shell(event: Event, value: Value) -> bool:
         return event.constant(-1, "shell") is True or event.name.startswith("asyncio.") or _program(value)
     items = box.items or []
     if event.constant(-1, "shell") is True or not items:
-        return bool(items) or box.rest is not None and event.constant(-1, "shell") is True
+        return bool(items) or (box.rest is not None and event.constant(-1, "shell") is True)
     if items[0].const in SHELLS:
         return True
     return bool(items[0].taints)

@@ -131,7 +131,9 @@ def watch(event: Event) -> Iterable[Hit]:
     if event.constant(-1, "usedforsecurity") is False:
         return
     if event.name in _CALLS:
-        yield Hit(event.span, f"{event.name.rpartition('.')[2] if event.method != 'new' else event.name} is a broken hash")
+        yield Hit(
+            event.span, f"{event.name.rpartition('.')[2] if event.method != 'new' else event.name} is a broken hash"
+        )
     elif event.name in _NAMED:
         name = event.constant(0, "name")
         if name is not UNKNOWN and isinstance(name, str) and _NAME.match(name):

@@ -104,7 +104,9 @@ def _html(event: Event, value: Value) -> bool:
             return False
     headers = event.keywords.get("headers")
     box = event.box(headers) if headers is not None else None
-    kinds = [one.const for key, one in (box.keys.items() if box is not None else ()) if str(key).lower() == "content-type"]
+    kinds = [
+        one.const for key, one in (box.keys.items() if box is not None else ()) if str(key).lower() == "content-type"
+    ]
     return not any(isinstance(kind, str) and _PLAIN.search(kind) for kind in kinds)
 
 
@@ -116,7 +118,9 @@ def _handler(event: Event, value: Value) -> bool:
     box = event.box(event.args[0])
     if box is not None:
         return box.kind == "tuple" and bool(box.items) and bool(box.items and box.items[0].taints)
-    return value.qual not in _OBJECTS and not re.search(r"redirect|render|jsonify|send_file|json|template|[rR]esponse\(\)", value.qual)
+    return value.qual not in _OBJECTS and not re.search(
+        r"redirect|render|jsonify|send_file|json|template|[rR]esponse\(\)", value.qual
+    )
 
 
 _OBJECTS = frozenset(("flask.jsonify()", "flask.redirect()"))

@@ -60,7 +60,7 @@ def _ldap(event: Any, value: Value) -> bool:
     shape = value.shape or ""
     if "ldap" in event.name.lower():
         return True
-    looks = shape.startswith("(") and "=" in shape or shape.split("=")[0].lower() in ("dc", "ou", "cn", "uid", "o")
+    looks = (shape.startswith("(") and "=" in shape) or shape.split("=")[0].lower() in ("dc", "ou", "cn", "uid", "o")
     return looks or "search_filter" in event.keywords or "search_base" in event.keywords
 
 

@@ -88,7 +88,7 @@ WATCH = ("set_cookie", "cookie", "SetCookie", "set_signed_cookie")
 def watch(event: Event) -> Iterable[Hit]:
     """The flag is absent or false."""
     if event.language == "python":
-        if event.method in ("cookie", "SetCookie") or not event.args and not event.keywords:
+        if event.method in ("cookie", "SetCookie") or (not event.args and not event.keywords):
             return
         if "**" in event.keywords and "secure" not in event.keywords:
             return

@@ -91,7 +91,7 @@ def _resolves(event: Event, parser: Value | None) -> bool:
         return False
     box = event.box(parser)
     flag = box.keys.get("resolve_entities") if box is not None else None
-    return flag is None or flag.const is not False and flag.const is not UNKNOWN and flag.const != "internal"
+    return flag is None or (flag.const is not False and flag.const is not UNKNOWN and flag.const != "internal")
 
 
 def _switched_on(event: Event) -> bool:

@@ -99,7 +99,7 @@ def watch(event: Event) -> Iterable[Hit]:
         mode = event.argument(1, "mode")
         if _WEAK.search(name):
             yield Hit(event.span, f"{name.removesuffix('.new').rpartition('.')[2]} is a broken cipher")
-        elif mode is not None and mode.qual.endswith("MODE_ECB") or name.endswith("modes.ECB"):
+        elif (mode is not None and mode.qual.endswith("MODE_ECB")) or name.endswith("modes.ECB"):
             yield Hit(event.span, "ECB shows which blocks are equal")
         elif event.method in ("createCipheriv", "createDecipheriv", "createCipher", "createDecipher"):
             yield from _node(event)

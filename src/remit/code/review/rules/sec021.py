@@ -101,7 +101,9 @@ _SECRET = re.compile(r"(^|_|(?<=[a-z]))(token|password|passwd|pwd|secret|session
                      re.I)  # fmt: skip
 _PLACES = re.compile(r"(session\.__setitem__|set_cookie|\.headers\.__setitem__|session\.\w+=|\.cookie|SetCookie|"
                      r"set_secure_cookie|cookies\.__setitem__)$")  # fmt: skip
-_KEYED = re.compile(r"sort_?key|key_?(func|error|word|board|frame|up|down|code|s$)|primary_key|foreign_?key|public_?key", re.I)
+_KEYED = re.compile(
+    r"sort_?key|key_?(func|error|word|board|frame|up|down|code|s$)|primary_key|foreign_?key|public_?key", re.I
+)
 
 
 def watch(event: Event) -> Iterable[Hit]:
