@@ -91,7 +91,8 @@ def _add_review(actions: Any) -> None:
     one = actions.add_parser("review", help="what rules over syntax and data flow find", allow_abbrev=False)
     one.add_argument("path", metavar="PATH", nargs="?", default=".", help="a folder or a file (default: here)")
     one.add_argument("--diff", metavar="BASE", default="",
-                     help="only changed lines: since a git revision, or of a patch file (- = standard input)")  # fmt: skip
+                     help="only changed lines: since a git revision, or of a patch file (- = standard "
+                     "input)")  # fmt: skip
     one.add_argument("--format", choices=("text", "json", "md", "sarif"), default="text")
     one.add_argument("--fail-on", choices=("info", "warning", "error", "critical"), default="",
                      help="exit 1 when something this grave or graver is found")  # fmt: skip

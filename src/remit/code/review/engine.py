@@ -49,14 +49,7 @@ def report(program: Program, found: list[Finding], *, max_findings: int = MAX_FI
 
 def findings_of(program: Program, only: frozenset[str] = frozenset()) -> list[Finding]:
     """Every finding of our own rules, the gravest first."""
-    hits: list[tuple[str, str, Hit]] = []
-    for file in program.files.values():
-        for rule in rules():
-            if hasattr(rule, "check") and file.language in rule.RULE.languages and (not only or rule.RULE.id in only):
-                hits.extend((rule.RULE.id, file.path, hit) for hit in rule.check(file))
-    for rule in rules():
-        if hasattr(rule, "check_program") and (not only or rule.RULE.id in only):
-            hits.extend((rule.RULE.id, path, hit) for path, hit in rule.check_program(program))
+    hits = list(_by_syntax(program, only))
     for language in sorted({file.language for file in program.files.values()}):
         for rule_id, path, hit in analyse(modules_of(program, language), knowledge(language)):
             if not only or rule_id in only:
@@ -66,6 +59,19 @@ def findings_of(program: Program, only: frozenset[str] = frozenset()) -> list[Fi
             program.missed.append(NotReviewed(file.path, "in part: a function needs more steps than are allowed"))
     by_id = {rule.RULE.id: rule.RULE for rule in rules()}
     return _numbered([_finding(by_id[rule_id], program.files[path], hit) for rule_id, path, hit in hits])
+
+
+def _by_syntax(program: Program, only: frozenset[str]) -> Iterable[tuple[str, str, Hit]]:
+    """(rule, file, hit) of the rules that look at syntax."""
+    for rule in rules():
+        if only and rule.RULE.id not in only:
+            continue
+        if hasattr(rule, "check"):
+            for file in program.files.values():
+                if file.language in rule.RULE.languages:
+                    yield from ((rule.RULE.id, file.path, hit) for hit in rule.check(file))
+        if hasattr(rule, "check_program"):
+            yield from ((rule.RULE.id, path, hit) for path, hit in rule.check_program(program))
 
 
 def _finding(rule: Rule, file: File, hit: Hit) -> Finding:

@@ -144,7 +144,8 @@ def _semgrep(raw: bytes) -> tuple[list[Finding], list[NotReviewed]]:
         place = Range(one.start.line, one.start.col, one.end.line, max(1, one.end.col - 1))
         share = _SHARES.get(str(one.extra.metadata.get("confidence", "MEDIUM")).upper(), 0.6)
         found.append(Finding(one.check_id, "security", _SEVERITIES.get(one.extra.severity, "warning"), share, one.path,
-                             place, one.extra.message, cwe=_cwe(one.extra.metadata.get("cwe")), tool="semgrep"))  # fmt: skip
+                             place, one.extra.message, cwe=_cwe(one.extra.metadata.get("cwe")),
+                             tool="semgrep"))  # fmt: skip
     return found, [NotReviewed(one.path, f"semgrep: {one.message[:200]}") for one in said.errors if one.path]
 
 

@@ -57,7 +57,8 @@ def is_test(path: str) -> bool:
     stem = name.partition(".")[0]
     folders = path.split("/")[:-1]
     return (stem.startswith("test_") or stem.endswith("_test") or stem in ("conftest", "tests") or ".test." in name
-            or ".spec." in name or any(one in ("tests", "test", "__tests__", "testdata", "spec") for one in folders))  # fmt: skip
+            or ".spec." in name or any(one in ("tests", "test", "__tests__", "testdata",
+            "spec") for one in folders))  # fmt: skip
 
 
 def read(texts: Mapping[str, str | bytes]) -> Program:

@@ -11,7 +11,8 @@ from remit.errors import Invalid
 
 MAX_OPINIONS: Final = 200
 _ASKED: Final = {
-    "security": "ways in which data from outside does harm, missing checks of who may do what, secrets, weak cryptography",
+    "security": "ways in which data from outside does harm, missing checks of who may do what, secrets, weak "
+    "cryptography",
     "correctness": "wrong results: edges, order, types, concurrency, arithmetic, states that cannot be left",
     "error_handling": "errors that are lost, hidden, caught too widely, or leave things half done",
     "performance": "work that grows faster than its input, repeated queries, blocking calls, needless copies",
@@ -64,7 +65,8 @@ def opinions(answer: str, dimension: str, model: str, lines: dict[str, int]) -> 
     for one in said[:MAX_OPINIONS]:
         last = max(one.line, one.end_line)
         if one.severity in SEVERITIES and 1 <= one.line <= last <= lines.get(one.file, 0):
-            made.append(Finding(f"OPINION-{dimension}", dimension, one.severity, round(max(0.0, min(0.6, one.confidence)), 2),
+            made.append(Finding(f"OPINION-{dimension}", dimension, one.severity, round(max(0.0, min(0.6,
+            one.confidence)), 2),
                                 one.file, Range(one.line, 1, last, 1), one.message[:400], one.suggestion[:400],
                                 tool=model, opinion=True))  # fmt: skip
     return made

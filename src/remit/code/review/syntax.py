@@ -8,7 +8,9 @@ from typing import Any, Final
 from remit.code.review import ir
 from remit.code.review.parsing import File
 
-QUERIES: Final = frozenset(["execute", "query", "fetch_one", "fetch_all", "fetchrow", "fetchval", "find_one", "findOne", "findById", "findUnique", "findFirst", "QueryRow", "Query", "QueryContext", "QueryRowContext", "query_row", "query_one", "query_as", "urlopen", "get_object_or_404"])  # fmt: skip
+QUERIES: Final = frozenset(["execute", "query", "fetch_one", "fetch_all", "fetchrow", "fetchval", "find_one",
+    "findOne", "findById", "findUnique", "findFirst", "QueryRow", "Query", "QueryContext", "QueryRowContext",
+    "query_row", "query_one", "query_as", "urlopen", "get_object_or_404"])  # fmt: skip
 """Last names of calls that ask a database."""
 
 

@@ -49,8 +49,7 @@ def call(run: Run, node: ir.Call) -> Value:
     args, keywords = _arguments(run, node)
     if run.state.dead:
         return NOTHING
-    event = Event(name, node, args, keywords, run.state, run.frame, receiver)
-    event.result = None
+    event = Event(name, node, args, keywords, run.place, receiver)
     run.tell(event)
     made = _result(run, event, function)
     return _finished(run, event, made)
@@ -201,7 +200,7 @@ def instantiate(run: Run, target: ClassTarget, event: Event, qual: str) -> Value
     if isinstance(init, FunctionTarget):
         invoke(run, init.bind(made), event.args, event.keywords, event.span)
         return made
-    fields = [name for name in target.cls.fields if isinstance(name, str)]
+    fields = target.cls.fields
     keys = dict(zip(fields, event.args, strict=False))
     keys.update({k: v for k, v in event.keywords.items() if k != "**"})
     base = [b.qual for b in target.bases if b.qual]

@@ -87,7 +87,11 @@ def cut(value: Any, parts: tuple[Any, ...]) -> Any:
 
 
 _TEXT: Final = frozenset(
-    ["upper", "lower", "strip", "lstrip", "rstrip", "title", "capitalize", "casefold", "swapcase", "startswith", "endswith", "replace", "find", "index", "count", "isdigit", "isalpha", "isalnum", "isupper", "islower", "removeprefix", "removesuffix", "encode", "decode", "zfill", "split", "rsplit", "splitlines", "join", "hex", "partition", "trim", "toUpperCase", "toLowerCase", "includes", "startsWith", "endsWith", "charAt", "indexOf"]
+    ["upper", "lower", "strip", "lstrip", "rstrip", "title", "capitalize", "casefold", "swapcase", "startswith",
+        "endswith", "replace", "find", "index", "count", "isdigit", "isalpha", "isalnum", "isupper", "islower",
+        "removeprefix", "removesuffix", "encode", "decode", "zfill", "split", "rsplit", "splitlines", "join",
+        "hex", "partition", "trim", "toUpperCase", "toLowerCase", "includes", "startsWith", "endsWith", "charAt",
+        "indexOf"]
 )  # fmt: skip
 _RENAMED: Final = {"trim": "strip", "toUpperCase": "upper", "toLowerCase": "lower", "startsWith": "startswith",
                    "endsWith": "endswith", "indexOf": "find"}  # fmt: skip

@@ -92,10 +92,7 @@ def _bind_parameters(run: Run, target: FunctionTarget) -> None:
     route = _route(function)
     selfish = _takes_self(function)
     for at, one in enumerate(function.params):
-        if selfish and at == 0:
-            value = _self(run, target)
-        else:
-            value = _parameter(run, target, one, route)
+        value = _self(run, target) if selfish and at == 0 else _parameter(run, target, one, route)
         bind(run, one.name, value)
 
 

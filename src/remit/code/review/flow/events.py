@@ -16,15 +16,17 @@ MAX_DEEP = 400
 class Event:
     """One call. `name` is the dotted name of what is called, `method` its last part."""
 
-    __slots__ = ("args", "frame", "keywords", "method", "name", "node", "receiver", "result", "state")
+    __slots__ = ("args", "frame", "keywords", "method", "name", "node", "receiver", "state")
 
-    def __init__(self, name: str, node: Node, args: Sequence[Value], keywords: dict[str, Value], state: State,
-                 frame: Frame, receiver: Value = NOTHING) -> None:
+    def __init__(
+        self, name: str, node: Node, args: Sequence[Value], keywords: dict[str, Value], place: tuple[State, Frame],
+        receiver: Value = NOTHING,
+    ) -> None:  # fmt: skip
         self.name = name
         self.method = name.rpartition(".")[2]
         self.node, self.args, self.keywords = node, args, keywords
-        self.state, self.frame, self.receiver = state, frame, receiver
-        self.result: Value | None = None
+        self.state, self.frame = place
+        self.receiver = receiver
 
     @property
     def span(self) -> Span:

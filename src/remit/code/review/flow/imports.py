@@ -38,12 +38,12 @@ def find(run: Run, name: str, importer: ModuleInfo) -> ModuleInfo | None:
                 folder = folder[:-1]
             elif part != ".":
                 folder = [*folder, part]
-        whole = ".".join(folder)
+        whole: str = ".".join(folder)
         return run.modules.get(whole) or run.modules.get(whole.rpartition(".")[0])
     found = run.modules.get(name)
     if found is None:
-        folder = importer.name if importer.package else importer.name.rpartition(".")[0]
-        found = run.modules.get(f"{folder}.{name}") if folder else None
+        beside = importer.name if importer.package else importer.name.rpartition(".")[0]
+        found = run.modules.get(f"{beside}.{name}") if beside else None
     return found
 
 

@@ -73,7 +73,7 @@ def assign(run: Run, target: Any, value: Value, span: ir.Span) -> None:
 
 
 def _watch_name(run: Run, target: ir.Name, value: Value) -> None:
-    event = Event("=", target, (value,), {}, run.state, run.frame, Value(qual=target.name))
+    event = Event("=", target, (value,), {}, run.place, Value(qual=target.name))
     run.tell(event)
 
 
@@ -107,7 +107,7 @@ def _assign_attribute(run: Run, target: ir.Attr, value: Value) -> None:
 
     owner = value_of(run, target.object)
     name = f"{owner.qual}.{target.name}=" if owner.qual else f"?.{target.name}="
-    run.tell(Event(name, target, (value,), {}, run.state, run.frame, owner))
+    run.tell(Event(name, target, (value,), {}, run.place, owner))
     box = run.box(owner)
     if box is None:
         box = Box("object")
@@ -127,7 +127,7 @@ def _assign_item(run: Run, target: ir.Index, value: Value) -> None:
     owner = value_of(run, target.object)
     key = NOTHING if isinstance(target.key, ir.Slice) else value_of(run, target.key)
     name = f"{owner.qual}.__setitem__" if owner.qual else "?.__setitem__"
-    run.tell(Event(name, target, (key, value), {}, run.state, run.frame, owner))
+    run.tell(Event(name, target, (key, value), {}, run.place, owner))
     set_item(run, owner, key, value, target.object)
 
 

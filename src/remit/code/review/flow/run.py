@@ -14,7 +14,6 @@ from remit.code.review.flow.values import (
     Check,
     ClassTarget,
     Frame,
-    Function,
     FunctionTarget,
     ModuleInfo,
     State,
@@ -25,7 +24,7 @@ from remit.code.review.flow.values import (
     join_taints,
     merge,
 )
-from remit.code.review.ir import Span
+from remit.code.review.ir import Function, Span
 from remit.code.review.values import Hit
 
 MAX_EVALUATION_DEPTH: Final = 170
@@ -82,6 +81,11 @@ class Run:
     def inlining(self) -> bool:
         """Whether calls are still followed."""
         return len(self.stack) < MAX_INLINE_DEPTH and self.steps < self.limit and self.depth < MAX_EVALUATION_DEPTH - 40
+
+    @property
+    def place(self) -> tuple[State, Frame]:
+        """The layer and the frame at work."""
+        return self.state, self.frame
 
     @property
     def path(self) -> str:

@@ -11,9 +11,14 @@ from typing import Final
 
 from remit.code.review.ir import Parameter
 
-_FLASK: Final = ["args", "form", "values", "cookies", "headers", "json", "data", "files", "query_string", "path", "full_path", "url", "base_url", "get_json()", "get_data()", "stream", "referrer", "user_agent", "view_args", "authorization", "host"]  # fmt: skip
-_DJANGO: Final = ["GET", "POST", "COOKIES", "META", "FILES", "body", "headers", "path", "path_info", "get_full_path()", "build_absolute_uri()", "data", "query_params"]  # fmt: skip
-_ASGI: Final = ["query_params", "path_params", "headers", "cookies", "body()", "json()", "form()", "url", "query", "match_info", "post()", "text()", "read()", "rel_url", "stream()", "args", "values", "forms", "params", "get_json()", "form", "files", "path", "json", "data", "query_string", "get_data()"]  # fmt: skip
+_FLASK: Final = ["args", "form", "values", "cookies", "headers", "json", "data", "files", "query_string", "path",
+    "full_path", "url", "base_url", "get_json()", "get_data()", "stream", "referrer", "user_agent", "view_args",
+    "authorization", "host"]  # fmt: skip
+_DJANGO: Final = ["GET", "POST", "COOKIES", "META", "FILES", "body", "headers", "path", "path_info",
+    "get_full_path()", "build_absolute_uri()", "data", "query_params"]  # fmt: skip
+_ASGI: Final = ["query_params", "path_params", "headers", "cookies", "body()", "json()", "form()", "url", "query",
+    "match_info", "post()", "text()", "read()", "rel_url", "stream()", "args", "values", "forms", "params",
+    "get_json()", "form", "files", "path", "json", "data", "query_string", "get_data()"]  # fmt: skip
 
 
 def _rows(owner: str, names: list[str], note: str) -> dict[str, tuple[str, str]]:
@@ -55,7 +60,8 @@ PYTHON: Final[dict[str, tuple[str, str]]] = {
        ("rand", "randint", "random", "choice", "bytes")},
     "uuid.uuid1()": ("random", "a predictable identifier"),
 }  # fmt: skip
-_NODE: Final = ["query", "params", "body", "headers", "cookies", "url", "originalUrl", "path", "hostname", "files", "file", "param()", "get()", "header()", "rawBody", "signedCookies", "ip"]  # fmt: skip
+_NODE: Final = ["query", "params", "body", "headers", "cookies", "url", "originalUrl", "path", "hostname",
+    "files", "file", "param()", "get()", "header()", "rawBody", "signedCookies", "ip"]  # fmt: skip
 JAVASCRIPT: Final[dict[str, tuple[str, str]]] = {
     **_rows("?request", [*_NODE, "json()", "text()", "formData()", "nextUrl", "payload", "on()"], "request data"),
     **_rows("?ctx", ["query", "params", "request", "req", "cookies", "url", "path", "querystring", "headers", "header"],
@@ -113,9 +119,12 @@ CONTEXT_TYPES: Final = re.compile(r"\b(gin|echo|fiber)\.(Context|Ctx)\b|^(Koa)?C
 EXTRACTOR: Final = re.compile(r"\b(Query|Path|Json|Form|RawQuery|Bytes|Multipart|TypedHeader|HeaderMap)\b")
 """Rust web frameworks hand request data over in parameters of these types."""
 HARMLESS_TYPE: Final = re.compile(r"^\s*(int|float|bool|complex|UUID|uuid\.UUID|date|datetime|Decimal|number|boolean|"
-                                  r"[iu](8|16|32|64|128|size)|int(8|16|32|64)|uint\w*|float(32|64)|f(32|64))\s*$")  # fmt: skip
-ROUTES: Final = frozenset({"route", "get", "post", "put", "delete", "patch", "head", "options", "websocket", "api_route",
-                           "api_view", "view_config", "expose", "endpoint", "add_route", "errorhandler", "trace"})  # fmt: skip
+                                  r"[iu](8|16|32|64|128|size)|int(8|16|32|64)|uint\w*|float(32|64)|f(32|"
+                                  r"64))\s*$")  # fmt: skip
+ROUTES: Final = frozenset({"route", "get", "post", "put", "delete", "patch", "head", "options", "websocket",
+    "api_route",
+                           "api_view", "view_config", "expose", "endpoint", "add_route", "errorhandler",
+                           "trace"})  # fmt: skip
 """Decorators that make a function a handler of requests."""
 
 

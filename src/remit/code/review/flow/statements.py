@@ -95,7 +95,7 @@ def _return(run: Run, node: ir.Return) -> None:
     if run.state.dead:
         return
     if len(run.stack) == 1 and value.taints | run.deep(value):
-        run.tell(Event("return", node, (value,), {}, run.state, run.frame))
+        run.tell(Event("return", node, (value,), {}, run.place))
     run.frame.returns.append((value, run.state.flat(run.frame.base or run.root)))
     run.state.dead = True
 

@@ -52,8 +52,9 @@ class Trail:
     __slots__ = ("before", "length", "line", "note", "path")
 
     def __init__(self, before: Trail | None, path: str, line: int, note: str) -> None:
-        self.before = before if before is None or before.length < MAX_TRAIL else before.before
-        self.length = 1 if self.before is None else self.before.length + 1
+        kept = before if before is None or before.length < MAX_TRAIL else before.before
+        self.before: Trail | None = kept
+        self.length: int = 1 if kept is None else kept.length + 1
         self.path, self.line, self.note = path, line, note
 
 
@@ -205,7 +206,7 @@ class State:
 
     def __init__(self, parent: State | None = None) -> None:
         self.parent = parent
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.vars: dict[tuple[int, str], Value] = {}
         self.heap: dict[int, Box] = {}
         self.guards: Taints = {}

@@ -36,7 +36,23 @@ from remit.code.review.lowering.braces import BraceLowering
 from remit.code.review.lowering.shared import unescaped
 
 _NUMERIC = frozenset(
-    ["int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "byte", "rune", "uintptr"]
+    [
+        "int",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float32",
+        "float64",
+        "byte",
+        "rune",
+        "uintptr",
+    ]
 )
 
 

@@ -228,10 +228,10 @@ class ScriptLowering(BraceLowering):
         made = self.define_class(node)
         return BlockValue(self.span(node), [made], Name(self.span(node), made.what.name))
 
-    def declare(self, node: Any) -> list[Assign]:
+    def declare(self, node: Any) -> list[Assign | Define]:
         """let, const, var."""
         constant = any(self.text(one) == "const" for one in node.children[:1])
-        made = []
+        made: list[Assign | Define] = []
         for one in node.named_children:
             if one.type == "variable_declarator":
                 value = one.child_by_field_name("value")

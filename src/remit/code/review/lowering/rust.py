@@ -30,13 +30,10 @@ from remit.code.review.ir import (
     Parameter,
     Return,
     Sequence,
-    Text,
     Wrap,
 )
-from remit.code.review.lowering.braces import BraceLowering
+from remit.code.review.lowering.rust_macros import MacroLowering
 from remit.code.review.lowering.shared import unescaped
-
-_FORMATS = frozenset(["format", "println", "print", "eprintln", "eprint", "write", "writeln", "panic", "info", "warn", "error", "debug", "trace", "bail", "anyhow", "ensure", "log", "unreachable", "todo", "unimplemented", "assert"])  # fmt: skip
 
 
 def lower(path: str, raw: bytes, tree: Any) -> Module:
@@ -48,7 +45,7 @@ def lower(path: str, raw: bytes, tree: Any) -> Module:
     return one.module
 
 
-class RustLowering(BraceLowering):
+class RustLowering(MacroLowering):
     """The tables and methods for Rust."""
 
     COMMENTS: ClassVar[frozenset[str]] = frozenset({"line_comment", "block_comment"})
@@ -58,8 +55,8 @@ class RustLowering(BraceLowering):
         "boolean_literal": "boolean", "string_literal": "string", "raw_string_literal": "raw_string",
         "char_literal": "string", "field_expression": "member", "index_expression": "index",
         "call_expression": "call", "binary_expression": "binary", "unary_expression": "unary",
-        "reference_expression": "reference", "parenthesized_expression": "inner", "tuple_expression": "tuple",
-        "array_expression": "tuple", "scoped_identifier": "path", "scoped_type_identifier": "path",
+        "reference_expression": "reference", "parenthesized_expression": "inner", "tuple_expression": "tuple_value",
+        "array_expression": "tuple_value", "scoped_identifier": "path", "scoped_type_identifier": "path",
         "generic_function": "generic", "generic_type": "generic_type", "macro_invocation": "macro",
         "closure_expression": "closure", "await_expression": "awaited", "try_expression": "tried",
         "type_cast_expression": "cast", "struct_expression": "struct", "if_expression": "branch_value",
@@ -67,7 +64,7 @@ class RustLowering(BraceLowering):
         "async_block": "block_value", "assignment_expression": "assign", "compound_assignment_expr": "assign",
         "return_expression": "returned", "break_expression": "jumped", "continue_expression": "jumped",
         "loop_expression": "looped", "while_expression": "looped", "for_expression": "looped",
-        "range_expression": "range", "let_condition": "condition", "tuple_pattern": "tuple",
+        "range_expression": "range", "let_condition": "condition", "tuple_pattern": "tuple_value",
         "tuple_struct_pattern": "unwrapped", "reference_pattern": "inner", "ref_pattern": "inner",
         "mut_pattern": "inner", "captured_pattern": "inner", "let_chain": "let_chain",
         "bracketed_type": "inner", "crate": "name", "super": "name",
@@ -98,7 +95,7 @@ class RustLowering(BraceLowering):
         """`&a`."""
         return Wrap(self.span(node), "ref", self.field(node, "value"))
 
-    def tuple(self, node: Any) -> Sequence:
+    def tuple_value(self, node: Any) -> Sequence:
         """`(a, b)`, `[a, b]`."""
         items = [self.expression(one) for one in node.named_children if one.type not in self.COMMENTS]
         return Sequence(self.span(node), "tuple" if node.type.startswith("tuple") else "list", items)
@@ -116,87 +113,6 @@ class RustLowering(BraceLowering):
     def generic_type(self, node: Any) -> Any:
         """`T<U>`."""
         return self.field(node, "type")
-
-    def macro(self, node: Any) -> Any:
-        """A macro: a format is a text, others are calls."""
-        name = self.field(node, "macro")
-        tree = next((one for one in node.named_children if one.type == "token_tree"), None)
-        last = name.name if isinstance(name, Name | Attr) else ""
-        args = self.token_arguments(tree) if tree is not None else []
-        if last in _FORMATS:
-            at = next((i for i, one in enumerate(args) if isinstance(one, Const) and isinstance(one.value, str)), None)
-            if at is not None:
-                text = self.formatted(node, args[at], args[at + 1 :])
-                if last == "format":
-                    return text
-                args = [*args[:at], text]
-        elif last == "vec":
-            return Sequence(self.span(node), "list", args)
-        return Call(self.span(node), name, args, [""] * len(args), "macro")
-
-    def formatted(self, node: Any, template: Const, given: list[Any]) -> Text:
-        """`"a {} {b}", c` as parts."""
-        named: dict[str, Any] = {}
-        plain: list[Any] = []
-        for one in given:
-            if isinstance(one, BlockValue) and isinstance(one.value, Name):
-                named[one.value.name] = one.body[0].value
-            else:
-                plain.append(one)
-        parts: list[Any] = []
-        for at, piece in enumerate(re.split(r"\{([\w.]*)(?::[^{}]*)?\}", template.value)):
-            if at % 2 == 0:
-                parts.append(Const(template.span, piece))
-            elif piece.isdigit():
-                parts.append(
-                    plain[int(piece)] if len(piece) < 3 and int(piece) < len(plain) else Opaque(template.span, "", [])
-                )
-            elif piece:
-                parts.append(named.get(piece, Name(template.span, piece.split(".")[0])))
-            else:
-                parts.append(plain.pop(0) if plain else Opaque(template.span, "", []))
-        return Text(self.span(node), [one for one in parts if not (isinstance(one, Const) and not one.value)])
-
-    def token_arguments(self, tree: Any) -> list[Any]:
-        """The arguments in a macro's tokens, split at its commas; each re-read as a chain of names and calls."""
-        groups: list[list[Any]] = [[]]
-        for one in tree.children[1:-1]:
-            if not one.is_named and self.text(one) in (",", ";"):
-                groups.append([])
-            elif one.type not in self.COMMENTS:
-                groups[-1].append(one)
-        return [self.tokens(group) for group in groups if group]
-
-    def tokens(self, group: list[Any]) -> Any:
-        """One argument's tokens."""
-        if len(group) > 2 and not group[1].is_named and self.text(group[1]) == "=" and group[0].type == "identifier":
-            target = self.name(group[0])
-            value = self.tokens(group[2:])
-            return BlockValue(target.span, [Assign(target.span, [target], value)], target)
-        made: Any = None
-        loose: list[Any] = []
-        joined = False
-        for one in group:
-            said = self.text(one)
-            if not one.is_named:
-                joined = said in (".", "::")
-                continue
-            if one.type == "token_tree":
-                args = self.token_arguments(one) if self.depth < 60 else []
-                if made is not None and said.startswith("("):
-                    made = Call(self.span(one), made, args, [""] * len(args))
-                else:
-                    loose.extend(args)
-            elif joined and made is not None:
-                made = Attr(self.span(one), made, said)
-            else:
-                if made is not None:
-                    loose.append(made)
-                made = self.expression(one)
-            joined = False
-        if made is None or loose:
-            return Opaque(self.span(group[0]), "tokens", [*loose, *([made] if made is not None else [])])
-        return made
 
     def closure(self, node: Any) -> Lambda:
         """`|a| b`."""
@@ -341,7 +257,8 @@ class RustLowering(BraceLowering):
         kind = node.type.removesuffix("_block")
         if kind == "unsafe":
             return BlockValue(self.span(node), [Block(self.span(node), "unsafe", body)], None)
-        value = body.pop().value if body and isinstance(body[-1], Evaluate) and not self.text(inside).rstrip("} \n").endswith(";") \
+        value = body.pop().value if body and isinstance(body[-1],
+            Evaluate) and not self.text(inside).rstrip("} \n").endswith(";") \
             else None  # fmt: skip
         return BlockValue(self.span(node), body, value)
 
@@ -381,7 +298,8 @@ class RustLowering(BraceLowering):
     def constant(self, node: Any) -> Assign:
         """const, static."""
         value = node.child_by_field_name("value")
-        return Assign(self.span(node), [self.field(node, "name")], None if value is None else self.expression(value), True,
+        return Assign(self.span(node), [self.field(node, "name")],
+        None if value is None else self.expression(value), True,
                       self.text(node.child_by_field_name("type")), True)  # fmt: skip
 
     def define(self, node: Any) -> Define:
@@ -390,8 +308,9 @@ class RustLowering(BraceLowering):
         body = node.child_by_field_name("body")
         made = Function(self.span(node), name, self.parameters(node.child_by_field_name("parameters")), [],
                         public=self.is_public(node), doc=self.doc_before(node, "///", "/**"), bare=body is None,
-                        is_async=any(one.type == "function_modifiers" and "async" in self.text(one) for one in node.children),
-                        returns=self.text(node.child_by_field_name("return_type")), test=self.is_test(node))  # fmt: skip
+                        is_async=any(n.type == "function_modifiers" and "async" in self.text(n) for n in node.children),
+                        returns=self.text(node.child_by_field_name("return_type")),
+                        test=self.is_test(node))  # fmt: skip
         if body is not None:
             inner = self.block_value(body)
             made.body, made.value = inner.body, inner.value

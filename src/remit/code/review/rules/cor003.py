@@ -86,7 +86,8 @@ Held = tuple[str, ir.Span, bool]
 
 
 def check(file: File) -> Iterable[Hit]:
-    """Per function the locks that are held when another is taken; with blocks only when two functions differ in order."""
+    """Per function the locks that are held when another is taken; with blocks only when two functions differ "
+    "in order."""
     pairs: dict[tuple[str, str], ir.Span] = {}
     made = _made(file)
     for function in production(file):

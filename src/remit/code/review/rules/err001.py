@@ -85,7 +85,8 @@ from remit.code.review.syntax import nodes, own_nodes, production
 from remit.code.review.values import Hit, Rule
 
 RULE = Rule("ERR001", "Unchecked optional value", "error_handling", "error",
-            "Handle the empty case, or hand the error on.", languages=("python", "typescript", "go", "rust"))  # fmt: skip
+            "Handle the empty case, or hand the error on.", languages=("python", "typescript", "go",
+            "rust"))  # fmt: skip
 _OPTIONAL = frozenset(("re.match", "re.search", "re.fullmatch", "os.environ.get", "os.getenv", "shutil.which"))
 
 

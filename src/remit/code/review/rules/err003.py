@@ -85,8 +85,10 @@ from remit.code.review.values import Hit, Rule
 RULE = Rule("ERR003", "Result thrown away", "error_handling", "warning",
             "Use the result, or say why it does not matter.", cwe=252, confidence=0.7)  # fmt: skip
 _PURE = {
-    "python": frozenset(["strip", "lstrip", "rstrip", "replace", "lower", "upper", "title", "split", "rsplit", "join", "encode", "decode", "removeprefix", "removesuffix", "splitlines", "format", "casefold", "zfill"]),
-    "javascript": frozenset(["trim", "replaceAll", "toUpperCase", "toLowerCase", "slice", "substring", "map", "filter", "concat", "padStart", "padEnd"]),
+    "python": frozenset(["strip", "lstrip", "rstrip", "replace", "lower", "upper", "title", "split", "rsplit",
+       "removeprefix", "removesuffix", "splitlines", "format", "casefold", "zfill"]),
+    "javascript": frozenset(["trim", "replaceAll", "toUpperCase", "toLowerCase", "slice", "substring", "map",
+    "filter", "concat", "padStart", "padEnd"]),
 }  # fmt: skip
 _PURE_CALLS = frozenset(("sorted", "reversed", "len", "str", "int", "list", "tuple", "dict", "sum", "min", "max", "abs",
                          "isinstance", "zip", "enumerate", "map", "filter"))  # fmt: skip
@@ -108,7 +110,8 @@ def check(file: File) -> Iterable[Hit]:
 def _dropped(node: Any, language: str) -> str:
     if isinstance(node, ir.Assign):
         return _blank(node, language) if language in ("go", "rust") else ""
-    call = node.value.operand if isinstance(node.value, ir.Wrap) else node.value
+    waited = isinstance(node.value, ir.Wrap) and node.value.kind == "await"
+    call = node.value.operand if waited else node.value
     if not isinstance(call, ir.Call):
         return ""
     if language == "python":

@@ -69,7 +69,8 @@ from remit.code.review.syntax import in_loop, loops
 from remit.code.review.values import Hit, Rule
 
 RULE = Rule("PERF001", "Copy in a loop", "performance", "warning",
-            "Copy once before the loop, or borrow.", languages=("python", "javascript", "typescript", "rust"))  # fmt: skip
+            "Copy once before the loop, or borrow.", languages=("python", "javascript", "typescript",
+            "rust"))  # fmt: skip
 _COPIES = {
     "python": frozenset(("copy.deepcopy", "deepcopy")),
     "javascript": frozenset(("structuredClone", "_.cloneDeep", "cloneDeep", "lodash.cloneDeep")),

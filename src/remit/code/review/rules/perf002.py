@@ -140,7 +140,8 @@ def _empty(node: Any) -> str:
         return "map"
     name = ir.dotted(node)
     return "text" if name in ("String.new()", "String.from()") or name.endswith(".to_string()") or \
-        (isinstance(node, ir.Call) and isinstance(node.callee, ir.Attr) and isinstance(node.callee.object, ir.Const) and \
+        (isinstance(node, ir.Call) and isinstance(node.callee, ir.Attr) and isinstance(node.callee.object,
+            ir.Const) and \
         node.callee.name in ("to_string", "to_owned", "into")) else ""  # fmt: skip
 
 

@@ -71,14 +71,16 @@ from remit.code.review.syntax import functions, own_nodes
 from remit.code.review.values import Hit, Rule
 
 RULE = Rule("PERF003", "Blocking call in async code", "performance", "error",
-            "Await the async form, or hand it to a thread.", languages=("python", "javascript", "typescript", "rust"))  # fmt: skip
+            "Await the async form, or hand it to a thread.", languages=("python", "javascript", "typescript",
+            "rust"))  # fmt: skip
 _SLEEPS = frozenset(("time.sleep", "Atomics.wait", "std.thread.sleep", "thread.sleep"))
 _WAITS = frozenset((
     "requests.get", "requests.post", "requests.put", "requests.delete", "requests.request", "urllib.request.urlopen",
     "subprocess.run", "subprocess.call", "subprocess.check_output", "os.system", "socket.create_connection",
     "child_process.execSync", "cp.execSync", "execSync", "spawnSync", "reqwest.blocking.get",
 ))  # fmt: skip
-_FILES = frozenset(("open", "std.fs.read_to_string", "fs.read_to_string", "std.fs.read", "std.fs.write", "std.fs.File.open",
+_FILES = frozenset(("open", "std.fs.read_to_string", "fs.read_to_string", "std.fs.read", "std.fs.write",
+    "std.fs.File.open",
                     "File.open", "fs.write", "fs.read", "shutil.copy", "shutil.rmtree", "os.listdir"))  # fmt: skip
 
 
@@ -94,5 +96,7 @@ def check(file: File) -> Iterable[Hit]:
             name = ir.dotted(node.callee)
             if name in _SLEEPS or name in _WAITS:
                 yield Hit(node.span, f"{name} stops every task of the loop")
-            elif (name in _FILES and not name.startswith("tokio")) or (name.startswith("fs.") and name.endswith("Sync")):
+            elif (name in _FILES and not name.startswith("tokio")) or (
+                name.startswith("fs.") and name.endswith("Sync")
+            ):
                 yield Hit(node.span, f"{name} waits for the disk and stops every task meanwhile", severity="warning")

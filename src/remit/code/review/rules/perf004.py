@@ -89,11 +89,13 @@ from remit.code.review.values import Hit, Rule
 
 RULE = Rule("PERF004", "Query per item", "performance", "error",
             "Ask once for all items, or join.", confidence=0.7)  # fmt: skip
-_REQUESTS = frozenset(("requests.get", "requests.post", "requests.put", "requests.delete", "requests.request", "httpx.get",
+_REQUESTS = frozenset(("requests.get", "requests.post", "requests.put", "requests.delete", "requests.request",
+    "httpx.get",
                        "httpx.post", "fetch", "axios.get", "axios.post", "http.Get", "http.Post", "reqwest.get",
                        "reqwest.blocking.get", "urllib.request.urlopen"))  # fmt: skip
 _ORM = re.compile(r"\.objects(\(\))?\.(get|filter|first|all|exclude|count)$|\.query\.(get|filter_by|filter)$")
-_STORE = re.compile(r"(^|[._])(db|conn|connection|cur|cursor|session|pool|tx|client|database|engine|c|repo|prisma|sqlx|User|"
+_STORE = re.compile(r"(^|[._])(db|conn|connection|cur|cursor|session|pool|tx|client|database|engine|c|repo|"
+    r"prisma|sqlx|User|"
                     r"self\.db|stmt|knex|sql)(\(\))?$|sqlx\.query|[A-Z]\w*$|\.cursor\(\)$")  # fmt: skip
 
 

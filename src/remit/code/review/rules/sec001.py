@@ -88,9 +88,12 @@ from remit.code.review.values import Hit, Rule
 
 RULE = Rule("SEC001", "Literal secret", "security", "critical",
             "Take it from the environment or a vault, and change the one that was written down.", cwe=798)  # fmt: skip
-_NAME = re.compile(r"(^|[_\W]|(?<=[a-z]))(password|passwd|pwd|passphrase|secret|api_?key|access_?key|auth_?key|private_?key|"
-                   r"secret_?key|encryption_?key|signing_?key|token|client_?secret|credentials?|jwt_?secret)$", re.I)  # fmt: skip
-_NO_SECRET = re.compile(r"^$|^[<{\[(%$].*|.*[>}\])%]$|^\*+$|^x+$|.*\s.*\s.*|^(none|null|true|false|test|example|changeme|"
+_NAME = re.compile(r"(^|[_\W]|(?<=[a-z]))(password|passwd|pwd|passphrase|secret|api_?key|access_?key|auth_?key|"
+    r"private_?key|"
+                   r"secret_?key|encryption_?key|signing_?key|token|client_?secret|credentials?|jwt_?secret)$",
+                   re.I)  # fmt: skip
+_NO_SECRET = re.compile(r"^$|^[<{\[(%$].*|.*[>}\])%]$|^\*+$|^x+$|.*\s.*\s.*|^(none|null|true|false|test|example|"
+    r"changeme|"
                         r"password|passwd|secret|token|api_?key|your.*|dummy|placeholder|todo|bearer|basic|string|str|text|"
                         r"redacted|default|unknown|username|user|admin_password|required|optional|hidden|key|id|name|value)$|"
                         r"^[a-z]+(_[a-z]+)*$|^[A-Z]+(_[A-Z]+)+$|^https?://|^[./~]|.*[/\\].*|^[a-z]+(-[a-z]+)*$|"

@@ -123,8 +123,9 @@ def _not_a_model(event: Any, value: Value) -> bool:
 
 
 _PYTHON = ("*.execute", "*.executemany", "*.executescript", "*.raw", "*.execute_sql", "*.read_sql", "*.read_sql_query",
-           "*.mogrify", "*.fetch", "*.fetchrow", "*.fetchval", "*.fetch_all", "*.fetch_one", "sqlalchemy.text",
-           "sqlalchemy.sql.text", "django.db.models.expressions.RawSQL", "*.extra", "*.exec_driver_sql")  # fmt: skip
+           "*.mogrify", "sqlalchemy.text", "sqlalchemy.sql.text", "django.db.models.expressions.RawSQL", "*.extra",
+           "*.exec_driver_sql", "django.db.models.RawSQL")  # fmt: skip
+_FETCH = ("*.fetch", "*.fetchrow", "*.fetchval", "*.fetch_all", "*.fetch_one", "*.query", "*.run", "*.sql")
 _SCRIPT = ("*.query", "*.execute", "*.raw", "*.exec", "*.run", "*.all", "*.$queryRawUnsafe", "*.$executeRawUnsafe",
            "*.whereRaw", "*.literal", "*.prepare")  # fmt: skip
 _GO = ("*.Query", "*.QueryRow", "*.Exec", "*.QueryContext", "*.ExecContext", "*.QueryRowContext", "*.Raw", "*.Prepare",
@@ -138,7 +139,8 @@ FLOW = Flow(
     "{source} becomes part of the SQL text that {sink} runs",
     {
         "python": (Sink(_PYTHON, (0,), ("sql", "query", "statement", "operation"), _not_a_model, ("outside", "local")),
-                   Sink(_PYTHON, (0,), ("sql", "query", "statement"), _assembled, ("parameter",))),
+                   Sink(_PYTHON, (0,), ("sql", "query", "statement"), _assembled, ("parameter",)),
+                   Sink(_FETCH, (0,), ("sql", "query"), _assembled, ("outside", "local"))),
         "javascript": (Sink(_SCRIPT, (0,), (), _assembled, ("outside", "local", "parameter")),),
         "go": (Sink(_GO, (0, 1, 2), (), _assembled, ("outside", "local", "parameter")),),
         "rust": (Sink(_RUST, (0,), (), _assembled, ("outside", "local", "parameter")),),

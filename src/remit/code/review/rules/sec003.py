@@ -144,7 +144,8 @@ FLOW = Flow(
                          ("open", "read_text", "read_bytes", "write_text", "write_bytes", "unlink"))
                  + ("*.read_text", "*.read_bytes", "*.write_text", "*.write_bytes"), (-1,)),
             Sink(("*.extract",), (0, 1), ("member", "path")),
-            Sink(("werkzeug.datastructures.FileStorage().save", "?request.FILES.item.save", "flask.request.files.item.save"),
+            Sink(("werkzeug.datastructures.FileStorage().save", "?request.FILES.item.save",
+            "flask.request.files.item.save"),
                  (0,), ("dst",)),
         ),
         "javascript": (

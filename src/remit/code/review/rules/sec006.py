@@ -82,7 +82,8 @@ RULE = Rule("SEC006", "Fixed address or plain http", "security", "warning",
             "Take addresses from the configuration, and use https.", cwe=319, confidence=0.7)  # fmt: skip
 _IP = re.compile(r"^(?:\w+://)?(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(:\d+)?(/[^ ]*)?$")
 _HTTP = re.compile(r"^http://([^/\s:?#]*)[^\s]*$")
-_NO_HOST = re.compile(r"^$|^(localhost|127\..*|0\.0\.0\.0|\[::1?\]|example\.(com|org|net)|.*\.(local|localhost|test|example|"
+_NO_HOST = re.compile(r"^$|^(localhost|127\..*|0\.0\.0\.0|\[::1?\]|example\.(com|org|net)|.*\.(local|localhost|"
+    r"test|example|"
                       r"invalid|internal))$|(^|\.)(w3\.org|xmlsoap\.org|purl\.org|schemas\..*|json-schema\.org|xmlns\..*|"
                       r"openxmlformats\.org|apache\.org|gnu\.org|oasis-open\.org|ns\.adobe\.com|xml\.org|"
                       r"docbook\.org|relaxng\.org|python\.org)$|[%{}<>]", re.I)  # fmt: skip
@@ -105,7 +106,10 @@ def check(file: File) -> Iterable[Hit]:
         if octets and all(int(part) < 256 for part in octets.groups()[:4]) and not _harmless(octets.groups()[:4]):
             yield Hit(node.span, f"a fixed address: {value[:60]}", cwe=1051)
         elif (
-            http and not octets and not _NO_HOST.search(http[1]) and ("." in http[1] or (id(node) in inside and http[1]))
+            http
+            and not octets
+            and not _NO_HOST.search(http[1])
+            and ("." in http[1] or (id(node) in inside and http[1]))
         ):
             yield Hit(node.span, f"plain http: {value[:80]}", fix=_fix(file, node))
         elif id(node) in inside and value == "http://":
@@ -113,7 +117,7 @@ def check(file: File) -> Iterable[Hit]:
 
 
 def _harmless(octets: tuple[str | None, ...]) -> bool:
-    first, rest = octets[0], octets[1:]
+    first = octets[0]
     return first in ("127", "0", "255") or (first is not None and int(first) < 10 and octets[3] in ("0", "1", "2", "3"))
 
 

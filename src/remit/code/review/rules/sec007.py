@@ -110,16 +110,21 @@ from remit.code.review.flow.values import UNKNOWN
 from remit.code.review.values import Hit, Rule
 
 RULE = Rule("SEC007", "Weak hash", "security", "error",
-            "Use SHA-256 or stronger (for passwords: scrypt, argon2 or bcrypt); say usedforsecurity=False where it is none.",
+            "Use SHA-256 or stronger (for passwords: scrypt, argon2 or bcrypt); say usedforsecurity=False where "
+            "it is none.",
             cwe=328, confidence=0.85)  # fmt: skip
-WATCH = ("md5", "sha1", "sha", "new", "MD5", "SHA1", "Hash", "createHash", "createHmac", "Sum", "New", "compute", "digest",
+WATCH = ("md5", "sha1", "sha", "new", "MD5", "SHA1", "Hash", "createHash", "createHmac", "Sum", "New", "compute",
+    "digest",
          "md4", "ripemd160")  # fmt: skip
 _NAME = re.compile(r"^(md[245]|sha-?1?|ripemd(-?160)?|rmd160)$", re.I)
 _CALLS = frozenset((
     "hashlib.md5", "hashlib.sha1", "hashlib.md4", "hashlib.sha", "Crypto.Hash.MD5.new", "Crypto.Hash.SHA1.new",
-    "Crypto.Hash.SHA.new", "Crypto.Hash.MD4.new", "Crypto.Hash.MD2.new", "Cryptodome.Hash.MD5.new", "md5.new", "sha.new",
-    "Cryptodome.Hash.SHA1.new", "cryptography.hazmat.primitives.hashes.MD5", "cryptography.hazmat.primitives.hashes.SHA1",
-    "hashes.MD5", "hashes.SHA1", "crypto/md5.Sum", "crypto/md5.New", "crypto/sha1.Sum", "crypto/sha1.New", "md5.compute",
+    "Crypto.Hash.SHA.new", "Crypto.Hash.MD4.new", "Crypto.Hash.MD2.new", "Cryptodome.Hash.MD5.new", "md5.new",
+    "sha.new",
+    "Cryptodome.Hash.SHA1.new", "cryptography.hazmat.primitives.hashes.MD5",
+    "cryptography.hazmat.primitives.hashes.SHA1",
+    "hashes.MD5", "hashes.SHA1", "crypto/md5.Sum", "crypto/md5.New", "crypto/sha1.Sum", "crypto/sha1.New",
+    "md5.compute",
     "sha1.Sha1.new", "md5.Md5.new", "md5.Md5.digest", "sha1.Sha1.digest", "Md5.new", "Sha1.new",
 ))  # fmt: skip
 _NAMED = frozenset(("hashlib.new", "crypto.createHash", "crypto.createHmac", "node:crypto.createHash",

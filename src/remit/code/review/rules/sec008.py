@@ -89,10 +89,13 @@ from remit.code.review.values import Hit, Rule
 
 RULE = Rule("SEC008", "Secret in a log", "security", "error",
             "Leave it out, or write a digest or its last characters.", cwe=532)  # fmt: skip
-_SECRET = re.compile(r"(^|_|(?<=[a-z]))(password|passwd|pwd|passphrase|secret|api_?key|private_?key|access_?token|auth_?token|"
+_SECRET = re.compile(r"(^|_|(?<=[a-z]))(password|passwd|pwd|passphrase|secret|api_?key|private_?key|"
+    r"access_?token|auth_?token|"
                      r"token|credentials?|ssn|credit_?card(_?number)?|cvv)$", re.I)  # fmt: skip
 _LOGGER = re.compile(r"(^|\.)(log|logger|logging|_log|_logger|LOG|LOGGER|console|slog|tracing|syslog|warnings)$", re.I)
-_LEVELS = frozenset(["debug", "info", "warning", "warn", "error", "critical", "exception", "log", "fatal", "trace", "Print", "Println", "Printf", "Fatal", "Fatalf", "Debug", "Info", "Warn", "Error", "Infof", "Errorf", "Debugf", "Warnf", "notice"])  # fmt: skip
+_LEVELS = frozenset(["debug", "info", "warning", "warn", "error", "critical", "exception", "log", "fatal",
+    "trace", "Print", "Println", "Printf", "Fatal", "Fatalf", "Debug", "Info", "Warn", "Error", "Infof", "Errorf",
+    "Debugf", "Warnf", "notice"])  # fmt: skip
 _PLAIN = frozenset(("print", "pprint", "println", "eprintln", "eprint", "dbg", "sys.stdout.write", "sys.stderr.write",
                     "fmt.Println", "fmt.Printf", "fmt.Print"))  # fmt: skip
 _MACROS = frozenset(["debug", "info", "warn", "error", "trace", "println", "eprintln"])
@@ -122,7 +125,7 @@ def _logs(name: str, kind: str) -> bool:
 
 def _said(node: Any) -> Iterator[str]:
     """The names whose values an expression shows; a call shows what it makes of them, and is left out."""
-    if isinstance(node, ir.Name) or isinstance(node, ir.Attr):
+    if isinstance(node, ir.Name | ir.Attr):
         yield node.name
     elif isinstance(node, ir.Index):
         if isinstance(node.key, ir.Const) and isinstance(node.key.value, str):

@@ -53,7 +53,8 @@ from remit.code.review.values import Flow, Rule, Sink
 RULE = Rule("SEC009", "Data run as code", "security", "critical",
             "Parse the data instead of running it.", cwe=94, confidence=0.9,
             languages=("python", "javascript", "typescript"))  # fmt: skip
-_RUN = ("eval", "exec", "builtins.eval", "builtins.exec", "compile", "execfile", "code.InteractiveInterpreter().runcode",
+_RUN = ("eval", "exec", "builtins.eval", "builtins.exec", "compile", "execfile",
+    "code.InteractiveInterpreter().runcode",
         "code.InteractiveConsole().push", "timeit.timeit", "cProfile.run")  # fmt: skip
 _NAMED = ("__import__", "importlib.import_module", "runpy.run_path", "runpy.run_module")
 
@@ -64,7 +65,8 @@ FLOW = Flow(
         "python": (Sink(_RUN, (0,), ("source", "expression"), None, ("outside", "local", "parameter")),
                    Sink(_NAMED, (0,))),
         "javascript": (Sink(("eval", "window.eval", "globalThis.eval", "Function"), (), (), None, ("outside", "local")),
-                       Sink(("vm.runInContext", "vm.runInNewContext", "vm.runInThisContext", "vm.Script", "node:vm.Script",
+                       Sink(("vm.runInContext", "vm.runInNewContext", "vm.runInThisContext", "vm.Script",
+                       "node:vm.Script",
                              "setTimeout", "setInterval", "safeEval"), (0,))),
     },
     {"python": ("json.dumps", "repr")},

@@ -148,7 +148,8 @@ _PAGES = ("flask.make_response", "flask.Response", "make_response", "Response", 
           "fastapi.responses.HTMLResponse", "starlette.responses.HTMLResponse", "aiohttp.web.Response",
           "django.http.response.HttpResponse", "HttpResponse", "quart.Response", "flask.make_response.make_response",
           "django.http.HttpResponseForbidden", "django.http.HttpResponseServerError", "HTMLResponse")  # fmt: skip
-_SAFE = ("markupsafe.Markup", "flask.Markup", "django.utils.safestring.mark_safe", "jinja2.Markup", "Markup", "mark_safe",
+_SAFE = ("markupsafe.Markup", "flask.Markup", "django.utils.safestring.mark_safe", "jinja2.Markup", "Markup",
+    "mark_safe",
          "django.utils.safestring.SafeString", "markupsafe.Markup().format")  # fmt: skip
 
 FLOW = Flow(
@@ -164,7 +165,8 @@ FLOW = Flow(
         ),
         "javascript": (
             Sink(("*.send", "*.end", "*.write"), (0,), (),
-                 lambda event, value: bool(re.search(r"^\?response\.|^(res|resp|response|reply)\.|\.status\(\)", event.name)) and _not_object(event, value)),
+                 lambda event, value: bool(re.search(r"^\?response\.|^(res|resp|response|reply)\.|\.status\(\)",
+                 event.name)) and _not_object(event, value)),
             Sink(("*.innerHTML=", "*.outerHTML=", "*.srcdoc="), (0,)),
             Sink(("document.write", "document.writeln", "*.insertAdjacentHTML", "*.html", "*.append$"), (0, 1)),
             Sink(("*.dangerouslySetInnerHTML=",), (0,)),
@@ -178,11 +180,13 @@ FLOW = Flow(
     {
         "python": ("html.escape", "markupsafe.escape", "flask.escape", "cgi.escape", "django.utils.html.escape",
                    "bleach.clean", "werkzeug.utils.escape", "xml.sax.saxutils.escape", "escape", "nh3.clean",
-                   "urllib.parse.quote", "urllib.parse.quote_plus", "urllib.parse.urlencode", "flask.jsonify", "jsonify",
+                   "urllib.parse.quote", "urllib.parse.quote_plus", "urllib.parse.urlencode", "flask.jsonify",
+                   "jsonify",
                    "json.dumps", "flask.render_template", "render_template", "flask.render_template_string",
                    "django.shortcuts.render", "render", "flask.redirect", "redirect", "flask.url_for", "*.hexdigest",
                    "jinja2.Environment().get_template().render", "flask.send_file", "flask.send_from_directory",
-                   "django.utils.html.format_html", "saxutils.escape", "base64.b64encode", "lxml.html.clean.clean_html"),
+                   "django.utils.html.format_html", "saxutils.escape", "base64.b64encode",
+                   "lxml.html.clean.clean_html"),
         "javascript": ("escapeHtml", "escape-html", "encodeURIComponent", "encodeURI", "DOMPurify.sanitize",
                        "validator.escape", "lodash.escape", "he.encode", "he.escape", "JSON.stringify", "sanitizeHtml",
                        "sanitize-html", "_.escape", "xss"),

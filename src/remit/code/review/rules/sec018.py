@@ -76,7 +76,9 @@ Good (go):
     ---
     package p
     import "net/http"
-    func h(w http.ResponseWriter, r *http.Request) { if u := r.FormValue("u"); u == "https://a.example.org" { http.Get(u) } }
+    func h(w http.ResponseWriter, r *http.Request) {
+        if u := r.FormValue("u"); u == "https://a.example.org" { http.Get(u) }
+    }
 """
 
 from __future__ import annotations
@@ -109,8 +111,10 @@ FLOW = Flow(
                          "urllib.request.urlretrieve", "http.client.HTTPConnection", "http.client.HTTPSConnection",
                          "wget.download", "pycurl.Curl().setopt", "socket.create_connection"),
                         (0,), ("url", "host"), _open)),
-        "javascript": (Sink(("fetch", "axios", "got", "node-fetch", "request", "needle", "superagent.get"), (0,), (), _open),
-                       Sink(tuple(f"{client}.{verb}" for client in ("axios", "got", "http", "https", "request", "needle",
+        "javascript": (Sink(("fetch", "axios", "got", "node-fetch", "request", "needle", "superagent.get"), (0,),
+        (), _open),
+                       Sink(tuple(f"{client}.{verb}" for client in ("axios", "got", "http", "https", "request",
+                       "needle",
                                                                     "node:http", "node:https", "undici", "superagent")
                                   for verb in _VERBS), (0,), (), _open)),
         "go": (Sink(tuple(f"net/http.{name}" for name in ("Get", "Post", "Head", "PostForm")), (0,), (), _open),

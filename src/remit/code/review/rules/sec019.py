@@ -64,7 +64,8 @@ FLOW = Flow(
                          "mako.template.Template", "jinja2.Environment().from_string", "*.from_string",
                          "django.template.Template", "tornado.template.Template", "chameleon.PageTemplate",
                          "quart.render_template_string"), (0,), ("source",)),),
-        "javascript": (Sink(tuple(f"{engine}.{name}" for engine in ("ejs", "pug", "handlebars", "nunjucks", "mustache", "dot",
+        "javascript": (Sink(tuple(f"{engine}.{name}" for engine in ("ejs", "pug", "handlebars", "nunjucks",
+        "mustache", "dot",
                                                                     "lodash", "hogan.js", "eta")
                                   for name in ("render", "compile", "renderString", "template")), (0,)),),
     },

@@ -55,7 +55,7 @@ Bad (javascript):
 Good (javascript):
     function f(a) { if (a) { for (const b of a) { while (b) { g(); } } } }
     ---
-    function f(a) { if (a) { g(); } else if (b) { g(); } else if (c) { g(); } else if (d) { g(); } else if (e) { g(); } }
+    function f(a) { if (a) { g(); } else if (b) { g(); } else if (c) { g(); } else if (d) { g(); } else if (e) {} }
     ---
     function f(a) { if (a) { if (b) { return () => { if (c) { if (d) { g(); } } }; } } }
 

@@ -87,7 +87,8 @@ from remit.code.review.values import Hit, Rule
 RULE = Rule("STY004", "Magic number", "style", "info",
             "Give the number a name that says what it is.", confidence=0.6)  # fmt: skip
 _PLAIN = frozenset((4, 8, 10, 16, 32, 64, 100, 128, 255, 256, 512, 1000, 1024, 1_000_000, 0xFF, 0xFFFF, 0xFFFFFFFF,
-                    60, 3600, 24, 7, 365, 0.5, 1000.0, 60.0, 100.0, 200, 404, 500, 400, 401, 403, 201, 204, 302))  # fmt: skip
+                    60, 3600, 24, 7, 365, 0.5, 1000.0, 60.0, 100.0, 200, 404, 500, 400, 401, 403, 201, 204,
+                    302))  # fmt: skip
 """Bases, sizes, percent, time and HTTP: everybody knows what they are."""
 
 
@@ -109,9 +110,9 @@ def _numbers(node: Any) -> Iterator[ir.Const]:
     elif isinstance(node, ir.Call) and (ir.dotted(node.callee) == "range" or node.kind == "range"):
         sides = node.args
     for one in sides:
-        if isinstance(one, ir.Const) and isinstance(one.value, int | float) and not isinstance(one.value, bool):
-            if one.value > 2 and one.value not in _PLAIN and not _in_place(node):
-                yield one
+        plain = isinstance(one, ir.Const) and isinstance(one.value, int | float) and not isinstance(one.value, bool)
+        if plain and one.value > 2 and one.value not in _PLAIN and not _in_place(node):
+            yield one
 
 
 def _in_place(node: Any) -> bool:

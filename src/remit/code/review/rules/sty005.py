@@ -103,7 +103,8 @@ from remit.code.review.syntax import nodes
 from remit.code.review.values import Hit, Rule
 
 RULE = Rule("STY005", "Error without context", "style", "info",
-            "Keep the cause (`from error`, `cause`, %w, context) and say what was being done.", confidence=0.6)  # fmt: skip
+            "Keep the cause (`from error`, `cause`, %w, context) and say what was being done.",
+            confidence=0.6)  # fmt: skip
 
 
 def check(file: File) -> Iterable[Hit]:

@@ -160,7 +160,7 @@ RULE = Rule("TST001", "File without tests", "test_coverage", "warning",
 
 
 def check_program(program: Program) -> Iterable[tuple[str, Hit]]:
-    """Files with public functions that no test file names, calls or imports; nothing without any test in the program."""
+    """Files whose public functions no test names or imports; nothing when the program has no test at all."""
     tests = [file for file in program.files.values() if file.test or any(one.test for one in functions(file))]
     if not tests:
         return

@@ -164,27 +164,28 @@ RULE = Rule("TST002", "Function that no test reaches", "test_coverage", "info",
 
 def check_program(program: Program) -> Iterable[tuple[str, Hit]]:
     """Names reached from tests through calls, by name; prefers silence: one function of a name reaches all of it."""
-    reached: set[str] = set()
-    for file in program.files.values():
-        if file.test or any(one.test for one in functions(file)):
-            reached |= words_of_tests(file)
-    if not reached:
-        return
-    uses: dict[str, set[str]] = {}
-    for file in program.files.values():
-        for one in functions(file):
-            if not (one.test or file.test):
-                uses.setdefault(one.name, set()).update(
-                    node.name for node in ir.walk([*one.body, one.value]) if isinstance(node, ir.Name | ir.Attr)
-                )
-    rest = list(reached)
-    while rest:
-        for name in uses.get(rest.pop(), ()):
-            if name not in reached:
-                reached.add(name)
-                rest.append(name)
-    for file in program.files.values():
+    reached = _reached(program)
+    for file in program.files.values() if reached else ():
         for one in functions(file) if not file.test else ():
             plain = one.kind != "lambda" and not one.name.startswith("__") and one.name != "main" and not one.bare
             if one.public and plain and not one.test and one.name not in reached:
                 yield file.path, Hit(head(one.span), f"no test reaches {named(one)}")
+
+
+def _reached(program: Program) -> set[str]:
+    """The names that tests say, and those that functions of such a name say, and so on."""
+    reached: set[str] = set()
+    uses: dict[str, set[str]] = {}
+    for file in program.files.values():
+        if file.test or any(one.test for one in functions(file)):
+            reached |= words_of_tests(file)
+        for one in functions(file) if not file.test else ():
+            if not one.test:
+                said = (node.name for node in ir.walk([*one.body, one.value]) if isinstance(node, ir.Name | ir.Attr))
+                uses.setdefault(one.name, set()).update(said)
+    rest = list(reached)
+    while rest:
+        new = uses.get(rest.pop(), set()) - reached
+        reached |= new
+        rest.extend(new)
+    return reached
