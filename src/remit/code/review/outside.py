@@ -158,8 +158,8 @@ def _cwe(said: Any) -> int:
 
 def _relative(path: str, root: str) -> str:
     path = path.removeprefix("file://")
-    return path.removeprefix(root.rstrip("/") + "/") if root else path.removeprefix("./")
+    return (path.removeprefix(root.rstrip("/") + "/") if root else path).removeprefix("./")
 
 
 def _placed(one: Finding, root: str) -> Finding:
-    return msgspec.structs.replace(one, file=_relative(one.file, root).removeprefix("./"))
+    return msgspec.structs.replace(one, file=_relative(one.file, root))

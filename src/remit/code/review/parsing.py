@@ -58,7 +58,7 @@ def is_test(path: str) -> bool:
     folders = path.split("/")[:-1]
     return (stem.startswith("test_") or stem.endswith("_test") or stem in ("conftest", "tests") or ".test." in name
             or ".spec." in name or any(one in ("tests", "test", "__tests__", "testdata",
-            "spec") for one in folders))  # fmt: skip
+            "spec", "conformance") for one in folders))  # fmt: skip
 
 
 def read(texts: Mapping[str, str | bytes]) -> Program:
@@ -70,7 +70,7 @@ def read(texts: Mapping[str, str | bytes]) -> Program:
             program.missed.append(NotReviewed(path, "no language that is reviewed"))
             continue
         text = texts[path]
-        raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         why = _refused(raw)
         if why:
             program.missed.append(NotReviewed(path, why))

@@ -32,6 +32,9 @@ _GROWING: Final = frozenset(("append", "add", "write", "push", "put", "update", 
                              "appendleft", "unshift", "set", "Set", "Add", "WriteString", "writelines", "push_str",
                              "push_back", "Write", "attach", "append_child", "add_field", "arg", "args"))  # fmt: skip
 """Methods that put their arguments into an object that is not known."""
+_UNDOING: Final = frozenset(("unquote", "unquote_plus", "unescape", "b64decode", "urlsafe_b64decode", "b32decode",
+                             "decodeURIComponent", "decodeURI", "unhexlify", "atob"))  # fmt: skip
+"""Calls that bring back what an escape took away."""
 
 
 def call(run: Run, node: ir.Call) -> Value:
@@ -96,8 +99,10 @@ def _finished(run: Run, event: Event, made: Value) -> Value:
     """The result with what the tables say of it: made harmless, or a source."""
     knowledge = run.knowledge
     kinds = knowledge.cleaners.get(event.name) or knowledge.cleaners.get(f"*.{event.method}")
-    if (kinds and made.taints | {}) or (kinds and made.ref):
+    if kinds and (made.taints or made.ref):
         made = cleared(run, made, kinds)
+    if event.method in _UNDOING and made.taints:
+        made = made.tainted(dict.fromkeys(made.taints, frozenset()))
     called = f"{event.name}()"
     found = knowledge.sources.get(called) or knowledge.sources.get(f"*.{event.method}()")
     if found is None and event.receiver.qual in knowledge.sources and event.receiver.taints and \

@@ -54,6 +54,7 @@ def _entry(run: Run, target: FunctionTarget, depth: int) -> None:
     base, before = run.state, run.frame
     run.state, run.frame, run.depth = State(base), frame, 0
     frame.base = base
+    frame.entry = True
     run.steps, run.loops = 0, 0
     run.limit = ENTRY_STEPS + STEPS_A_LINE * (function.span[2] - function.span[0])
     run.stack.append(function)
@@ -83,7 +84,7 @@ def _nested(run: Run, frame: Frame, base: State, depth: int) -> None:
     after.dead = False
     run.state = after
     for target in frame.nested:
-        if id(target.function) not in run.called:
+        if id(target.function) not in run.called or _route(target.function) is not None:
             _entry(run, target, depth + 1)
 
 

@@ -94,7 +94,7 @@ def _return(run: Run, node: ir.Return) -> None:
     value = value_of(run, node.value) if node.value is not None else Value(None)
     if run.state.dead:
         return
-    if len(run.stack) == 1 and value.taints | run.deep(value):
+    if run.frame.entry and run.deep(value):
         run.tell(Event("return", node, (value,), {}, run.place))
     run.frame.returns.append((value, run.state.flat(run.frame.base or run.root)))
     run.state.dead = True

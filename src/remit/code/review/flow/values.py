@@ -164,7 +164,7 @@ class ModuleInfo:
 class Frame:
     """One activation: where names are bound."""
 
-    __slots__ = ("base", "exits", "function", "key", "module", "nested", "outer", "returns", "self_value")
+    __slots__ = ("base", "entry", "exits", "function", "key", "module", "nested", "outer", "returns", "self_value")
     count = 0
 
     def __init__(self, outer: Frame | None, module: ModuleInfo, function: Function | None) -> None:
@@ -174,6 +174,8 @@ class Frame:
         self.returns: list[tuple[Value, State]] = []
         self.exits: list[tuple[State, list[State]]] = []
         self.base: State | None = None
+        self.entry = False
+        """analysed as if somebody outside called it"""
         self.nested: list[FunctionTarget] = []
         self.self_value: Value | None = None
 
