@@ -28,7 +28,8 @@ def bench(name: str) -> Any:
 def test_twins_are_told_apart() -> None:
     """On a sample of the labelled twins the score is at least 45 and false positives at most 12 %, per language."""
     bench("review_cases")
-    every = [case for at, case in enumerate(bench("review_cases").cases()) if at % (11 if case.language == "python" else 5) == 0]
+    step = {"python": 11}
+    every = [c for at, c in enumerate(bench("review_cases").cases()) if at % step.get(c.language, 5) == 0]
     table = bench("review").measure(every)
     for language in ("python", "javascript", "typescript", "go", "rust"):
         rows = [row for (one, _), row in table.items() if one == language and row[1] and row[3]]
@@ -73,7 +74,7 @@ def init(app):
         ("x = [request.args['a']]\n        for y in x:\n            os.system(y)", {78}),
         ("x = {}\n        x.setdefault('a', request.args['a'])\n        os.system(x['a'])", {78}),
         (
-            "try:\n            x = request.args['a']\n        except KeyError:\n            x = ''\n        os.system(x)",
+            "try:\n            x = request.args['a']\n        except E:\n            x = ''\n        os.system(x)",
             {78},
         ),
         ("def f(y):\n            os.system(y)\n        f(request.args['a'])", {78}),

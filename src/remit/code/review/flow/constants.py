@@ -56,7 +56,8 @@ def unary(op: str, value: Any) -> Any:
     if op in ("not", "!"):
         return not value
     try:
-        return {"-": operator.neg, "+": operator.pos, "~": operator.inv}[op](value)
+        action: Callable[[Any], Any] = {"-": operator.neg, "+": operator.pos, "~": operator.inv}[op]
+        return action(value)
     except (KeyError, TypeError):
         return UNKNOWN
 
