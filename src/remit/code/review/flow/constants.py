@@ -49,6 +49,9 @@ def _small(left: Any, right: Any) -> bool:
     return len(sizes) == 2 and abs(sizes[0] * sizes[1]) <= MAX_CONST
 
 
+_UNARY: Final[dict[str, Callable[[Any], Any]]] = {"-": operator.neg, "+": operator.pos, "~": operator.inv}
+
+
 def unary(op: str, value: Any) -> Any:
     """`op value`."""
     if value is UNKNOWN:
@@ -56,8 +59,7 @@ def unary(op: str, value: Any) -> Any:
     if op in ("not", "!"):
         return not value
     try:
-        action: Callable[[Any], Any] = {"-": operator.neg, "+": operator.pos, "~": operator.inv}[op]
-        return action(value)
+        return _UNARY[op](value)
     except (KeyError, TypeError):
         return UNKNOWN
 
