@@ -111,3 +111,24 @@ def shared_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded data at {folder.name}/ beside the checkout; name it with REMIT_SHARED")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A Postgres server for the whole session (postgres_server.Server); skips where the package is missing."""
+    postgres_server = pytest.importorskip("postgres_server", reason="psycopg is not installed")
+    if postgres_server.trouble():
+        pytest.skip(postgres_server.trouble())
+    with postgres_server.Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[Any]:
+    """A Temporal dev server for the whole session (temporal_server.TemporalServer); skips where it is missing."""
+    pytest.importorskip("temporalio", reason="temporalio is not installed")
+    temporal_server = pytest.importorskip("temporal_server")
+    if temporal_server.trouble():
+        pytest.skip(temporal_server.trouble())
+    with temporal_server.TemporalServer() as server:
+        yield server

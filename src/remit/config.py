@@ -34,8 +34,10 @@ from remit.core.grants import parse_denial, parse_grant
 from remit.core.model_sections import MODEL_SECTIONS
 from remit.core.remit import UNSET, Remit
 from remit.core.sections import (
+    FLAT_SECTIONS,
     BudgetSection,
     ConfigFile,
+    DispatchSection,
     EncryptionSection,
     GuardrailsSection,
     LeakGuardSection,
@@ -58,13 +60,16 @@ VARIABLES: Final[dict[str, str]] = {
     "REMIT_ENCRYPTION": "encryption.mode",
 }
 GUARDRAIL_KEYS: Final = tuple(f"guardrails.{name}" for name in GuardrailsSection.__struct_fields__)
+DISPATCH_KEYS: Final = tuple(f"dispatch.{name}" for name in DispatchSection.__struct_fields__)
 WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.path", "journal.witness",
+                   "journal.password", "journal.tenant", *DISPATCH_KEYS,
                    "run.instructions", "encryption.mode", "encryption.key", "encryption.algorithm",
                    "encryption.subject",
                    "leak_guard.mode", "leak_guard.random", "leak_guard.sensitivity",
                    "remit.enable", "policy.site", "policy.cedar", "roles",
                    "mcp", *MODEL_SECTIONS, *GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts")  # fmt: skip
 """keys that an untrusted project file may not set"""
+POSTGRES: Final = ("postgres://", "postgresql://")
 KEY_VARIABLES: Final = ("REMIT_DATA_KEY", "ENCRYPTION_KEY")
 """variables that hold the key-encryption key, the first before the second"""
 _SECRET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # as ports/secrets.NAME
@@ -212,17 +217,7 @@ def flatten(file: ConfigFile, place: str) -> dict[str, Any]:
     """The set keys of a file, dotted, with grants, rates, paths and references checked; raises config_invalid."""
     found = {
         f"{section}.{key}": value
-        for section in (
-            "model",
-            "run",
-            "remit",
-            "budget",
-            "journal",
-            "encryption",
-            "leak_guard",
-            "guardrails",
-            "second_factor",
-        )
+        for section in FLAT_SECTIONS
         for key, value in msgspec.structs.asdict(getattr(file, section)).items()
         if value is not None
     }
@@ -236,14 +231,13 @@ def flatten(file: ConfigFile, place: str) -> dict[str, Any]:
     found |= {n: getattr(file, n) for n, default in MODEL_SECTIONS.items() if getattr(file, n) != default}
     if file.limits:
         found["limits"] = {pattern: _limit(pattern, rule, place) for pattern, rule in file.limits.items()}
-    if "model.api_key" in found:
-        check_reference(found["model.api_key"], place)
+    _check_references(found, place)
     if "encryption.key" in found:
         found["encryption.key"] = _key_reference(found["encryption.key"], place)
     if found.get("journal.witness"):
         found["journal.witness"] = os.path.join(os.path.dirname(place), os.path.expanduser(found["journal.witness"]))
     path = found.get("journal.path", "")
-    if path and path != "memory:" and not path.startswith("sqlite:"):
+    if path and path != "memory:" and not path.startswith(("sqlite:", *POSTGRES)):
         found["journal.path"] = os.path.join(os.path.dirname(place), os.path.expanduser(path))
     try:
         Budget(**{k[7:]: v for k, v in found.items() if k.startswith("budget.")})
@@ -264,6 +258,14 @@ def check_reference(reference: str, place: str) -> None:
     if kind not in ("env", "file", "secret") or not name:
         raise Invalid("config_invalid", f"{place}: model.api_key is not a reference (its value is not shown)",
                       hint="Keep the key out of the file: write secret:NAME, env:NAME or file:PATH.")  # fmt: skip
+
+
+def _check_references(found: dict[str, Any], place: str) -> None:
+    if "model.api_key" in found:
+        check_reference(found["model.api_key"], place)
+    if not found.get("journal.password", "env:").startswith(("env:", "file:")):
+        raise Invalid("config_invalid", f"{place}: journal.password is not a reference (its value is not shown)",
+                      hint="Write env:NAME or file:PATH.")  # fmt: skip
 
 
 def _key_reference(reference: str, place: str) -> str:
@@ -428,7 +430,8 @@ def _defaults() -> Iterator[tuple[str, Any]]:
     yield from (("encryption.mode", "off"), ("encryption.key", ""), ("encryption.subject", ""))
     yield from MODEL_SECTIONS.items()
     yield "encryption.algorithm", "aes-256-gcm"
-    yield from ((key, None) for key in (*GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts"))
+    yield from ((key, None) for key in (*GUARDRAIL_KEYS, *DISPATCH_KEYS, "journal.password", "journal.tenant"))
+    yield from (("second_factor.tools", None), ("second_factor.hosts", None))
     yield from (("leak_guard.mode", "redact"), ("leak_guard.random", True), ("leak_guard.sensitivity", 0.7))
 
 
@@ -454,7 +457,7 @@ def _limit(pattern: str, rule: str | LimitTable, place: str) -> Limit:
         raise Invalid("config_invalid", f'{place}: limits."{pattern}": write "tool:NAME" or "model:NAME"')
     if isinstance(rule, LimitTable):
         try:
-            return Limit(**msgspec.structs.asdict(rule))
+            return Limit(**{**msgspec.structs.asdict(rule), "calls": rule.calls or 0})
         except RemitError as e:
             raise Invalid("config_invalid", f'{place}: limits."{pattern}": {e.message}') from None
     if rule in PRESETS:

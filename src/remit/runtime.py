@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.adapters.clock import SystemClock
@@ -19,18 +20,17 @@ from remit.core.remit import TOP, Remit
 from remit.core.sections import EncryptionSection, LeakGuardSection, McpSection
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
-from remit.core.usage import Usage
 from remit.errors import Invalid, RemitError
 from remit.gate.door import Gate
 from remit.guard.estop import EmergencyStop
 from remit.guard.handles import Handles, Lease
-from remit.guard.ledger import Pricing
 from remit.guard.policy_meter import Meter, Revocations
 from remit.guard.rates import Rates
+from remit.guard.revoked import RevokedGrants
 from remit.guard.screen import Screening
 from remit.journal.open import open_journal
-from remit.models.handle import AUTO, ModelHandle
-from remit.models.prices import price_nano, worst_case_nano
+from remit.models.handle import AUTO, ModelHandle, made_setup
+from remit.models.pricing import PRICING
 from remit.ports.runtime import reset_current, set_current
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Runtime(Runner):
     """Runs agents. `async with Runtime(...)` makes it the current one and closes it at the end.
 
     Args:
-        journal: "memory:", "sqlite:PATH" or a Journal.
+        journal: "memory:", "sqlite:PATH", "postgres://USER@HOST/DATABASE?..." or a Journal.
         workspace: the folder that agents work in when a run names none; the current folder by default.
         approver: whoever can be asked now; without one, a run that needs a person stays waiting.
         limits: rates by `model:NAME` or `tool:NAME` pattern.
@@ -100,16 +100,16 @@ class Runtime(Runner):
         self.spending = spending = None if setup is None else setup.spending(self.clock, state_path())
         self.gate = Gate(
             clock=self.clock,
-            rates=Rates(limits or {}, self.clock, spending),
-            pricing=Pricing(_cost, _worst),
+            rates=Rates(limits or {}, self.clock, spending, getattr(self.journal, "limits", None)),
+            pricing=PRICING,
             approver=approver,
         )
-        self.gate.mask = self.outside.mask_text
-        self.gate.transact = getattr(self.journal, "transact", None)
+        self.gate.mask, self.gate.transact = self.outside.mask_text, getattr(self.journal, "transact", None)
         if screening is not None:
             self.gate.screening = screening
         if self.gate.screening.stop is None:
-            self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
+            stop = self.gate.screening.stop = EmergencyStop(state_path(), self.clock.monotonic)
+            stop.revoked = RevokedGrants(state_path(), self.revocations, self.clock.now_ms).check
         self._token: Any = None
         self.collector = Collector(tune_gc)
 
@@ -354,17 +354,13 @@ class Adapters:
     def mcp(self) -> Any:
         """MCP servers, and what the user approved of them."""
         if self._mcp is None:
-            from remit.adapters.mcp.pins import Pins
-            from remit.adapters.mcp.reach import Outside
-            from remit.adapters.mcp.servers import Servers
-            from remit.config import state_folder
+            from remit.adapters.mcp.servers import make_servers
             from remit.guard.handles import writable_folders
             from remit.guard.server_egress import server_way_out
 
-            reach = Outside(
-                lambda: self.sandbox, lambda hosts: server_way_out(hosts, self, self._now_ms), writable_folders
-            )
-            self._mcp = Servers(self.mcp_servers, Pins(str(state_folder() / "mcp")), reach)
+            way_out = partial(server_way_out, outside=self, now_ms=self._now_ms)
+            folder = os.path.join(state_path(), "mcp")
+            self._mcp = make_servers(self.mcp_servers, folder, lambda: self.sandbox, way_out, writable_folders)
         return self._mcp
 
     def build_interpreter(self) -> None:
@@ -448,6 +444,13 @@ class OwnAddress:
         await self._egress.aclose()
 
 
+def make_dispatcher(section: Any, clock: Clock) -> Any:
+    """What brings runs to workers: Temporal where it is configured, else this process. Raises extra_missing."""
+    from remit.adapters import dispatchers
+
+    return dispatchers.make(section, clock)
+
+
 def _own_ring() -> KeyRing:
     from remit.guard.keys_open import open_ring
 
@@ -460,7 +463,7 @@ def default_runtime() -> Runtime:
         from remit.config import config_folder, load, state_folder
 
         settings = load(str(config_folder()))  # the user's own file; no project's
-        setup = setup_of(settings)
+        setup = made_setup(settings)
         _DEFAULT.append(Runtime(f"sqlite:{state_folder() / 'journal.db'}", encryption=settings.encryption, setup=setup,
                                 witness=settings["journal.witness"]))  # fmt: skip
         _DEFAULT[0].outside.mcp_servers = settings["mcp"]
@@ -468,17 +471,6 @@ def default_runtime() -> Runtime:
 
 
 _DEFAULT: list[Runtime] = []
-
-
-def setup_of(settings: Any) -> Setup | None:
-    """What the settings say of models; None = nothing, and nothing is loaded."""
-    sections = settings.model_sections
-    if not sections:
-        return None
-    from remit.config import resolve_secret
-    from remit.models.setup import Setup
-
-    return Setup(sections, lambda reference: resolve_secret(reference, os.environ))
 
 
 def _make_code_sandbox(tier: str) -> Any:
@@ -500,13 +492,3 @@ def _connections() -> int:
 
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(64, min(MAX_CONNECTIONS, soft - 256))
-
-
-def _cost(model: str, usage: Usage, at_ms: int) -> int | None:
-    provider, _, name = model.partition(":")
-    return price_nano(provider, name, usage, at_ms)
-
-
-def _worst(model: str, input_tokens: int, output_tokens: int, at_ms: int) -> int | None:
-    provider, _, name = model.partition(":")
-    return worst_case_nano(provider, name, input_tokens, output_tokens, at_ms)

@@ -1,4 +1,4 @@
-"""Every journal keeps the contract of the journal port: in memory, in a file, encrypted, with sealed contents."""
+"""Every journal keeps the contract of the journal port: in memory, in a file, encrypted, sealed, in Postgres."""
 
 from __future__ import annotations
 
@@ -29,12 +29,18 @@ def at_rest(kind: str, folder: Path) -> AtRest:
     return AtRest(ring.keys("journal"), Subjects(ring, f"{folder}/state", sealing=kind == "sealed"))
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite", "encrypted", "sealed"])
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "encrypted", "sealed", "postgres", "postgres sealed"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_journal_conforms(check: Callable[[Any], None], kind: str, tmp_path: Path) -> None:
+def test_journal_conforms(
+    check: Callable[[Any], None], kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """The check of the suite holds for this journal."""
+    server = request.getfixturevalue("postgres") if kind.startswith("postgres") else None
 
     def make(clock: Clock) -> Journal:
+        if server is not None:
+            sealed = (lambda: at_rest("sealed", tmp_path)) if "sealed" in kind else None
+            return open_journal(server.address(), clock, sealed)
         if kind == "memory":
             return open_journal("memory:", clock)
         return open_journal(f"sqlite:{tmp_path}/state/journal.db", clock, lambda: at_rest(kind, tmp_path))

@@ -11,6 +11,7 @@ from remit import errors
 
 ERRORS = ROOT / "docs/reference/errors.md"
 CLI = ROOT / "docs/reference/cli.md"
+RULES = ROOT / "docs/reference/review-rules.md"
 TEAM_SCHEMA = ROOT / "docs/reference/team.schema.json"
 README = ROOT / "README.md"
 
@@ -21,6 +22,13 @@ change their meaning. `remit run --json` gives them as `{code, message, hint, re
 of `remit.errors.RemitError`. What a model sees is the code and the message, without host paths and without the hint.
 
 This page is made from `remit.errors.CODES` by `python tests/docs/regenerate.py`; a test compares it.
+"""
+RULES_HEAD = """# Rules of review
+
+What `remit code review` looks for. Each rule is a file of `src/remit/code/review/rules/`; its docstring holds programs
+that it finds and programs that it leaves alone, which are its tests.
+
+This page is made from those files by `python tests/docs/regenerate.py`; a test compares it.
 """
 CLI_HEAD = """# Command line
 
@@ -97,6 +105,19 @@ def readme_with(command: str, output: str) -> str:
     return OUTPUT_OF.sub(lambda match: block if match["command"] == command else match[0], text)
 
 
+def rules_page() -> str:
+    """docs/reference/review-rules.md."""
+    from remit.code.review.registry import rules
+
+    lines = [RULES_HEAD, "| id | severity | dimension | CWE | finds | what to do |", "|---|---|---|---|---|---|"]
+    for module in rules():
+        rule = module.RULE
+        about = " ".join((module.__doc__ or "").strip().split("\n\n")[0].split())
+        cells = (rule.id, rule.severity, rule.dimension, str(rule.cwe or ""), about, rule.suggestion)
+        lines.append("| " + " | ".join(cell.replace("|", chr(92) + "|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[Path, str]:
     """{path: text} of every page that is wholly generated."""
-    return {ERRORS: error_page(), CLI: cli_page(), TEAM_SCHEMA: team_schema()}
+    return {ERRORS: error_page(), CLI: cli_page(), RULES: rules_page(), TEAM_SCHEMA: team_schema()}

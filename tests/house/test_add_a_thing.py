@@ -125,3 +125,53 @@ def test_a_file_adds_a_command(copy: Path) -> None:
     assert "howmany" in python(copy, "-m", "remit", "--help")
     assert "Say how many runs there are" in python(copy, "-m", "remit", "howmany", "--help")
     assert python(copy, "-m", "remit", "howmany", "--json").strip() == '{"type":"result","runs":0}'
+
+
+PATTERN = '''"""Relay: one member writes, the other one mends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from remit.teams.patterns._shared import MemberName
+from remit.teams.team import Team
+
+
+class Relay(Team):
+    """When: ... When not: ... Cost: 2 model calls."""
+
+    def __init__(self, *, writer: Any, mender: Any, name: str = "relay") -> None:
+        async def body(work: Any, task: Any) -> Any:
+            first = await work.ask(writer, task, key="write")
+            return (await work.ask(mender, first.text, key="mend", reads=[first])).output
+
+        super().__init__(name, body, members={"writer": writer, "mender": mender}, kind="relay")
+
+
+class Spec(Struct, forbid_unknown_fields=True):
+    """Of a workflow file."""
+
+    writer: MemberName
+    mender: MemberName
+
+
+PATTERN, SPEC = Relay, Spec
+'''
+USE_PATTERN = """
+from remit.teams import patterns
+from remit.teams.files import team_of
+from remit.testing import FunctionModel
+
+data = {"agents": {"a": {"instructions": "one"}, "b": {"instructions": "two"}},
+        "team": {"kind": "relay", "writer": "a", "mender": "b"}}
+team = team_of(data, model=FunctionModel(lambda r: f"{r.messages[0].text}({r.messages[-1].text})"))
+print("relay" in patterns.names(), team.run_sync("go").output)
+"""
+
+
+def test_a_file_adds_a_pattern(copy: Path) -> None:
+    """A file in teams/patterns is a pattern: workflow files name it, and its members are found by their type."""
+    (copy / "remit/teams/patterns/relay.py").write_text(PATTERN, encoding="utf-8")
+    assert python(copy, "-c", USE_PATTERN).strip() == "True two(one(go))"

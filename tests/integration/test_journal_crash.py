@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 import pytest
 
-from remit.journal.sqlite import SqliteJournal
+from remit.journal.open import open_journal
 from remit.ports.conformance.journal import CountingClock
+from remit.ports.journal import Journal
 
 SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
 KILLS: Final = 32
@@ -24,9 +25,9 @@ RUNS: Final = 8
 CHILD: Final = """
 import asyncio, os, sys
 from remit.core.events import Reflected, RunStarted
-from remit.journal.sqlite import SqliteJournal
+from remit.journal.open import open_journal
 from remit.ports.conformance.journal import CountingClock
-path, runs = sys.argv[1], int(sys.argv[2])
+spec, runs = sys.argv[1], int(sys.argv[2])
 async def write(journal, run_id, number):
     if number:
         log = await journal.activate(run_id)
@@ -41,7 +42,7 @@ async def write(journal, run_id, number):
         await log.flush()
         os.write(1, f"{run_id} {number}\\n".encode())
 async def main():
-    journal = SqliteJournal(path, CountingClock())
+    journal = open_journal(spec, CountingClock())
     known = {row.run_id: row.events for row in journal.runs(1000)}
     async with asyncio.TaskGroup() as group:
         for index in range(runs):
@@ -52,22 +53,27 @@ asyncio.run(main())
 """
 
 
-def _written(journal: SqliteJournal, run_id: str) -> list[int]:
+def _written(journal: Journal, run_id: str) -> list[int]:
     """The numbers of the run's findings, in order."""
     events = [msgspec.json.decode(entry.body) for entry in journal.read(run_id)]
     return [event["turn"] for event in events if event["type"] == "reflected"]
 
 
 @pytest.mark.slow
-def test_no_acknowledged_event_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
-    """32 kills at random moments on one file: every acknowledged event is there, none twice, the chain is intact."""
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_no_acknowledged_event_is_lost_or_doubled_by_kill_9(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """32 kills at random moments on one journal: every acknowledged event is there, none twice, the chain is intact."""
     rng = random.Random(11)
-    path = tmp_path / "journal.db"
+    spec = f"sqlite:{tmp_path}/journal.db"
+    if store == "postgres":
+        spec = request.getfixturevalue("postgres").address()
     acknowledged: dict[str, int] = {}
     killed_while_writing = 0
     for _ in range(KILLS):
         process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(path), str(RUNS)],
+            [sys.executable, "-c", CHILD, spec, str(RUNS)],
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(SOURCE)},
         )
@@ -83,9 +89,9 @@ def test_no_acknowledged_event_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> N
             run_id, _, number = line.partition(" ")
             if line.endswith("\n"):
                 acknowledged[run_id] = max(acknowledged.get(run_id, 0), int(number))
-        journal = SqliteJournal(path, CountingClock())
+        journal = open_journal(spec, CountingClock())
         try:
-            assert journal.verify() == []
+            assert list(journal.verify()) == []
             for row in journal.runs(1000):
                 numbers = _written(journal, row.run_id)
                 assert numbers == list(range(1, len(numbers) + 1)), row.run_id

@@ -47,10 +47,14 @@ async def use(runtime: Runtime, allow: list[str]) -> tuple[str, str]:
 
 
 @pytest.mark.sandbox
-def test_the_sdk_over_stdio(tmp_path: Path) -> None:
+def test_the_sdk_over_stdio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server of the SDK runs in T3 with nothing but its packages shown, and adds."""
     import mcp
 
+    from remit.adapters.mcp import servers, stdio
+
+    monkeypatch.setattr(stdio, "OPEN_S", 120.0)  # its imports take seconds, and a busy machine's many
+    monkeypatch.setattr(servers, "OPEN_S", 120.0)
     packages = str(Path(mcp.__file__).parents[1])
     (tmp_path / "peer.py").write_text(PROGRAM)
     python = os.path.realpath(os.path.join(sys.base_prefix, "bin", "python3"))

@@ -12,6 +12,7 @@ import pytest
 
 from remit.agents.agent import Agent
 from remit.config import state_folder
+from remit.core.events import EffectDenied
 from remit.core.messages import Text, ToolCall, ToolResult
 from remit.core.model import ModelRequest, Reply
 from remit.core.remit import Remit
@@ -210,3 +211,20 @@ def test_a_value_across_the_cut_of_a_result_or_an_error_is_masked() -> None:
     assert seen.startswith("ok ")
     assert "s3cr3t" not in seen
     assert seen.count("[secret:S]") >= 2
+
+
+def test_a_denial_of_a_secret_covers_a_models_key() -> None:
+    """Naming a model grants it its own key of the vault; a denial of that secret stands against the model call."""
+    from remit.adapters.providers import make_model
+    from remit.core.needs import secret
+
+    unsent: Any = None
+    model: Any = make_model("openai:x", "https://api.example.org/v1", "{{secret:work}}", {}, lambda _: unsent)
+    assert model.secret_needs == (secret("work", "api.example.org"),)
+
+    async def main() -> list[str]:
+        async with Runtime("memory:", tune_gc=False) as runtime:
+            run = await runtime.run(Agent("a", model, remit=Remit.allow("net:*").deny("secret:work@*")), "go")
+            return [e.code for e in run.events if isinstance(e, EffectDenied)]
+
+    assert asyncio.run(main()) == ["denied_by_rule"]

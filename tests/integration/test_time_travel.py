@@ -43,6 +43,12 @@ def test_a_run_is_scrubbed_compared_and_forked(tmp_path: Path) -> None:
         resumed = result(remit("run", "--resume", new["run_id"], *flags))
         assert (resumed["status"], resumed["output"]) == ("ok", "it says goodbye"), resumed["error"]
         assert len(server.bodies) == before + 1
+        again = result(remit("fork", run_id, "--at", "1", "--json"))["run_id"]
+        stepped = result(remit("run", "--resume", again, "--step", "1", *flags))
+        assert (stepped["status"], len(server.bodies)) == ("waiting", before + 2)
+        held = result(remit("run", "--resume", again, "--break", "read_*", *flags))
+        assert (held["status"], len(server.bodies)) == ("waiting", before + 2)
+        assert result(remit("run", "--resume", again, *flags))["output"] == "it says hello"
     compared = remit("diff", run_id, new["run_id"], "--json")
     assert compared.returncode == 1
     assert result(compared)["divergence"]["path"] == "turn/1/call/0"

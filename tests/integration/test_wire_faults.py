@@ -269,7 +269,7 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Any) -> None:
 @pytest.mark.parametrize("wire", WIRES)
 def test_the_key_is_nowhere(wire: str, tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A provider that repeats the key in its errors: not in message, hint, journal, log or any chained exception."""
-    from remit.testing import server as wire_server
+    from remit.testing import wire_faults as wire_server
 
     async def run() -> ModelError:
         faults = [WireFault("status", status=401)]

@@ -11,6 +11,7 @@ import pytest
 from remit import Agent, Context, Flow, Remit, Runtime, tool, workflow
 from remit.errors import RemitError
 from remit.journal.chain import decode_event
+from remit.teams.patterns.ensemble import Ensemble
 from remit.testing import FakeClock, FunctionModel
 
 DONE: list[str] = []
@@ -276,5 +277,38 @@ def test_a_tool_may_ask_and_its_sub_agent_too() -> None:
             assert (done.status, done.output) == ("ok", "done: done: deployed"), done.error
             assert DONE == ["deployed"]
             assert len(runtime.journal.runs()) == 2
+
+    asyncio.run(main())
+
+
+def test_a_team_is_a_child_like_any_other() -> None:
+    """flow.run takes a team; its members run once, and a later activation reads its answer from the journal."""
+    asked: list[str] = []
+
+    def say(name: str) -> Agent:
+        def answer(request: Any) -> str:
+            asked.append(name)
+            return f"{name}: {request.messages[-1].text[-5:]}"
+
+        return Agent(name, FunctionModel(answer, name=f"say:{name}"))
+
+    team = Ensemble(say("one"), say("two"), aggregate="concatenate", name="pair")
+
+    @workflow
+    async def together(flow: Flow, task: str) -> str:
+        """A team, then a person."""
+        run = await flow.run(team, task)
+        await flow.ask("Good?")
+        return str(run.check().output)
+
+    async def main() -> None:
+        async with Runtime() as runtime:
+            run = await together.run("hello")
+            assert (run.status, sorted(asked)) == ("waiting", ["one", "two"])
+            await runtime.answer(run.waiting_for[0], "yes")
+            done = await runtime.resume(run.id)
+            assert done.status == "ok"
+            assert "one: " in done.output
+            assert len(asked) == 2
 
     asyncio.run(main())

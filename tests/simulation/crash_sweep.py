@@ -1,6 +1,6 @@
 """Crash at every journal append of generated runs: the final state must equal that of the run without a crash.
 
-    python tests/simulation/crash_sweep.py [RUNS] [memory|sqlite|encrypted] [--first SEED]
+    python tests/simulation/crash_sweep.py [RUNS] [memory|sqlite|encrypted|postgres] [--first SEED]
 
 Each run is crashed at each of its appends twice: with what was appended before kept, and with what was not flushed
 lost. Prints one line a problem and the counts; ends with 1 when there was a problem.
@@ -13,9 +13,13 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, cast
+
+import apsw
 
 from remit.journal.encrypted import AtRest
 from remit.journal.open import open_journal
+from remit.journal.transactions import Transactions
 from remit.ports.clock import Clock
 from remit.ports.journal import Journal
 from remit.testing.crashes import Open, Sweep, sweep
@@ -38,6 +42,18 @@ def opener(kind: str, folder: Path) -> Open:
     return in_memory if kind == "memory" else in_file
 
 
+def postgres_opener(server: Any, folder: Path) -> Open:
+    """Journals in Postgres, a tenant a name. Transactional tools, which it refuses, get a file beside it."""
+
+    def opened(clock: Clock, name: str) -> Journal:
+        tenant = "t" + "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+        journal: Any = open_journal(server.address("crashes", tenant), clock)
+        journal.transact = Transactions(lambda: apsw.Connection(f"{folder}/{name}.db")).perform
+        return cast("Journal", journal)
+
+    return opened
+
+
 async def sweeps(first: int, runs: int, open_one: Open) -> list[Sweep]:
     """Both kinds of crash for each seed."""
     found = []
@@ -54,7 +70,14 @@ def main() -> int:
     first = int(sys.argv[sys.argv.index("--first") + 1]) if "--first" in sys.argv else 1
     with tempfile.TemporaryDirectory(prefix="remit-crash-") as folder:
         os.environ["REMIT_STATE_DIR"] = folder
-        found = asyncio.run(sweeps(first, runs, opener(kind, Path(folder))))
+        if kind == "postgres":
+            sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+            from postgres_server import Server
+
+            with Server() as server:
+                found = asyncio.run(sweeps(first, runs, postgres_opener(server, Path(folder))))
+        else:
+            found = asyncio.run(sweeps(first, runs, opener(kind, Path(folder))))
     problems = [problem for each in found for problem in each.problems]
     for problem in problems:
         print(problem)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from simulation.crash_sweep import opener, sweeps
+from remit.testing.crashes import sweep
+from simulation.crash_sweep import opener, postgres_opener, sweeps
 
 
 @pytest.mark.parametrize(("kind", "first", "runs"), [("memory", 3, 3), ("sqlite", 50, 1)])
@@ -16,3 +18,11 @@ def test_a_crash_at_any_append_changes_nothing(kind: str, first: int, runs: int,
     found = asyncio.run(sweeps(first, runs, opener(kind, tmp_path)))
     assert [problem for each in found for problem in each.problems] == []
     assert sum(each.crashes for each in found) > 20
+
+
+@pytest.mark.slow
+def test_a_crash_at_any_append_changes_nothing_in_postgres(postgres: Any, tmp_path: Path) -> None:
+    """The same on a journal in Postgres, where what was appended before is kept."""
+    found = asyncio.run(sweep(11, postgres_opener(postgres, tmp_path)))
+    assert list(found.problems) == []
+    assert (found.crashes, found.doubts) == (11, 1)

@@ -33,8 +33,10 @@ REASONS: Final = (
 Policy = Literal["", "immediate", "graceful", "graceful_with_timeout", "never"]
 
 
-def _cut(task: asyncio.Task[Any]) -> None:
+async def _cut(task: asyncio.Task[Any]) -> None:
+    """Cancel a run at this moment: nothing of it goes on behind the effect that had to end first."""
     task.cancel()
+    await asyncio.sleep(0)
 
 
 class Control:
@@ -216,3 +218,18 @@ class Control:
             return bool(self.journal.read(run_id))
         except Invalid:
             return False
+
+    async def revoke_lastingly(self, grant_id: str, run_id: str = "", *, by: str = "user", reason: str = "") -> int:
+        """`revoke` that outlives this process: every process of the user obeys it, and the journal holds it.
+
+        Returns: how many effects of this runtime it stopped. Raises: run_unknown, disk_failed, record_altered.
+        """
+        from remit.agents.lasting import journal_revocation
+        from remit.core.events import GrantRevoked
+        from remit.core.folders import state_path
+        from remit.guard.revoked import Revoked, add
+
+        runner = cast("Runner", self)
+        await journal_revocation(runner, GrantRevoked(grant_id, by, reason, run_id))
+        add(state_path(), Revoked(grant_id, run_id, by, reason, runner.clock.now_ms()))
+        return runner.revoke(grant_id, run_id)

@@ -197,12 +197,13 @@ class _Outcome:
         self.value: Any = None
         self.error: BaseException | None = None
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> _Outcome:
+        return self
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
-        self.error = error
-        return isinstance(error, Exception | Parked)
+        caught = isinstance(error, Exception | Parked)
+        self.error = error if caught else None
+        return caught
 
 
 def _results(outcomes: list[_Outcome]) -> list[Any]:

@@ -60,7 +60,7 @@ async def run_child(session: Session, key: str, agent: Any, task: Any, options: 
         current_call.reset(token)
         session.scope.label = join(session.scope.label, call.label)
     if run.status == "waiting":
-        raise Parked(run.waiting_for, run.due_ms)
+        raise Parked(run.waiting_for, getattr(run, "due_ms", 0))
     error = None if run.error is None else run.error.for_user()
     output = msgspec.Raw(_encode(run.output))
     kept = Ended(run.id, run.status, output, error, run.usage, run.cost_nano)

@@ -166,8 +166,9 @@ def _session(
 
     log, recorded, folder = place
     chosen = RunOptions(options.deps, options.listener, options.priority, options.deltas)
-    caller = runtime._scope(held, definition.name, log, folder, chosen)  # type: ignore[arg-type]  # duck-typed
+    caller = runtime._scope(held, definition.name, log, folder, chosen)  # type: ignore[arg-type]  # it has the same fields
     caller.forked = caller.forked or recorded.forked is not None
+    runtime.remember(caller, recorded)
     return Session(runtime, definition, caller, recorded, folder)
 
 

@@ -40,7 +40,7 @@ from remit.guard.handles import Handles, Lease
 from remit.guard.ledger import Ledger
 from remit.guard.policy_admission import Authority, authority_of
 from remit.models.attempt import ask
-from remit.ports.runtime import current_call
+from remit.ports.runtime import Call, current_call
 
 if TYPE_CHECKING:
     from remit.guard.policy import Rulebook
@@ -143,13 +143,10 @@ class Runner(Control):
         messages = as_messages(task)
         text = task if isinstance(task, str) else "\n".join([m.text for m in messages])
         call = current_call.get()
-        if call is not None:  # before there is a run of it: may this agent be started from here?
-            call.scope.remit.hand_down(prepared.remit, agent.name, self.clock.now_ms())
-            if call.parks and not run_id:
-                call.children += 1
-                run_id = child_id(call.scope.run_id, f"{call.key}/run/{call.children}")
-                if call.scope.recorded is not None and self._exists(run_id):
-                    return await self.resume(run_id, agent, deps=deps, listener=listener, deltas=deltas)
+        if call is not None:
+            run_id = run_id or self._child(call, prepared, agent.name)
+            if run_id and call.parks and call.scope.recorded is not None and self._exists(run_id):
+                return await self.resume(run_id, agent, deps=deps, listener=listener, deltas=deltas)
         run_id = run_id or new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         started = RunStarted(
             agent.name,
@@ -201,6 +198,9 @@ class Runner(Control):
 
             given = {"deps": deps, "listener": listener, "deltas": deltas, "control": control}
             return await reopen(self, run_id, agent, given)
+        if "team" in started.spec and agent is not None:
+            team_run: Run = await agent.resume(run_id, deps=deps, listener=listener, deltas=deltas)
+            return team_run
         self.gate.screening.admit()
         remit = Remit.from_data(started.remit)
         if agent is None:
@@ -214,8 +214,16 @@ class Runner(Control):
             lineage(self.journal, run_id)
         )  # again: an answer may have come before it was ours
         scope.forked, scope.control = scope.forked or again.forked is not None, control
+        self.remember(scope, again)
         messages = msgspec.convert(started.spec["messages"], tuple[Message, ...]) if "messages" in started.spec else ()
         return await self._drive(prepared, agent, scope, messages or as_messages(started.task))
+
+    def remember(self, scope: Scope, recorded: Recorded) -> None:
+        """What an activation takes over from those before it: grants taken back, guardrails that found something."""
+        for each in recorded.revoked:
+            self.revocations.revoke(each.grant, self.clock.now_ms(), scope.run_id)
+        if recorded.screened:
+            scope.screen = self.gate.screening.again(scope.screen, scope.emit, recorded.screened)
 
     async def call_model(
         self, handle: Any, request: ModelRequest, listener: Callable[[Any, Any], None] | None
@@ -410,6 +418,14 @@ class Runner(Control):
         if label is not None:
             scope.label = label
         return scope
+
+    def _child(self, call: Call, prepared: Prepared, name: str) -> str:
+        """May this agent be started from here? Then its run's id in a tool's body, "" for a new one elsewhere."""
+        call.scope.remit.hand_down(prepared.remit, name, self.clock.now_ms())
+        if not call.parks:
+            return ""
+        call.children += 1
+        return child_id(call.scope.run_id, f"{call.key}/run/{call.children}")
 
     def _model(self, given: Any) -> Model:
         if given is None:

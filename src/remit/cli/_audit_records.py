@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import apsw
+from msgspec import structs
 
 from remit import __version__
 from remit.cli import _output
@@ -21,7 +22,7 @@ from remit.journal.projections.decisions import KINDS, Decision
 from remit.journal.proofs import bundle
 from remit.journal.signing_key import trusted_keys
 from remit.journal.sinks import CompositeSink, FileSink, Selection, Sink, SqliteSink, ship
-from remit.journal.sqlite import SqliteJournal
+from remit.journal.sqlite import StoredJournal
 
 POLL_S: Final = 0.25
 _UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -39,7 +40,7 @@ _WRITERS: Final[dict[str, Write]] = {
 class Filter:
     """Which decisions a command wants."""
 
-    def __init__(self, journal: SqliteJournal, args: Any) -> None:
+    def __init__(self, journal: StoredJournal, args: Any) -> None:
         unknown = set(args.kind or ()) - set(KINDS)
         if unknown:
             raise Invalid("usage_invalid", f"--kind {min(unknown)!r:.40}: one of {', '.join(KINDS)}")
@@ -91,6 +92,8 @@ async def tail(journal: Any, args: Any) -> int:
     if args.to:
         return await _ship(found, args)
     wanted = Filter(found, args)
+    if args.alerts:
+        return await _alerts(found, wanted, args)
     if args.lines < 0:
         raise Invalid("usage_invalid", f"--lines {args.lines}: a number from 0 is needed")
     with found.reading() as connection:
@@ -112,7 +115,32 @@ async def tail(journal: Any, args: Any) -> int:
     return 0
 
 
-async def _ship(journal: SqliteJournal, args: Any) -> int:
+async def _alerts(journal: StoredJournal, wanted: Filter, args: Any) -> int:
+    """Print the alerts of the log; with --follow those to come as well."""
+    from remit.journal.alerts import Alerts
+
+    alerts, after = Alerts(), 0
+    with journal.reading() as connection:
+        reader = DecisionReader(connection, journal.opened)
+        while True:
+            for position, decision in wanted.read(connection, reader, after):
+                after = position
+                for alert in alerts.feed(position, decision):
+                    _show_alert(alert, args.json)
+            if not args.follow:
+                return 0
+            await asyncio.sleep(POLL_S)
+
+
+def _show_alert(alert: Any, as_json: bool) -> None:
+    if as_json:
+        _output.json_line({"type": "alert", **structs.asdict(alert)})
+        return
+    when = datetime.fromtimestamp(alert.time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    _output.data(f"{when} {alert.name}: {alert.why} ({alert.count} in a minute; {alert.run_id})")
+
+
+async def _ship(journal: StoredJournal, args: Any) -> int:
     """Send what the sinks do not have yet; with --follow what comes later, too."""
     if args.run or args.kind or args.since:
         raise Invalid("usage_invalid", "--to takes --level and --redact; it sends every record from where it stopped")
@@ -131,13 +159,23 @@ async def _ship(journal: SqliteJournal, args: Any) -> int:
     return 0
 
 
-def _sink(text: str, journal: SqliteJournal) -> Sink:
+def _sink(text: str, journal: StoredJournal) -> Sink:
     kind, _, path = text.partition(":")
     if path and kind == "jsonl":
         return FileSink(path, journal.now_ms)
     if path and kind == "sqlite":
         return SqliteSink(path)
-    raise Invalid("usage_invalid", f"--to {text!r:.80}: jsonl:FILE or sqlite:FILE")
+    if path and kind == "webhook":
+        from remit.cli._webhook import WebhookSink
+        from remit.config import state_folder
+        from remit.journal.proofs import newest_note
+
+        def checkpoint() -> str:
+            with journal.reading() as connection:
+                return newest_note(connection)
+
+        return WebhookSink(path, str(state_folder()), checkpoint)
+    raise Invalid("usage_invalid", f"--to {text!r:.80}: jsonl:FILE, sqlite:FILE or webhook:URL")
 
 
 def _show(position: int, decision: Decision, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from remit.journal.notes import key_text
 from remit.journal.proofs import archive, consistency_proof, inclusion_proof
 from remit.journal.rotation import RUNS_A_NOTE, drop, old_runs
 from remit.journal.signing_key import AuditPlace, trusted_keys
-from remit.journal.sqlite import SqliteJournal
+from remit.journal.sqlite import StoredJournal
 
 SAY_AFTER_S: Final = 1.0
 DAY_MS: Final = 86_400_000
@@ -25,9 +25,9 @@ WINDOW: Final = "0 records: each commit is signed, a copy of its checkpoint outs
 WITNESS_WINDOW: Final = "a witness file trails by at most 100 records or 1 s"
 
 
-def stored(journal: Any) -> SqliteJournal:
+def stored(journal: Any) -> StoredJournal:
     """The journal, when it is in a file."""
-    if not isinstance(journal, SqliteJournal):
+    if not isinstance(journal, StoredJournal):
         raise Invalid("value_invalid", "a journal in memory has no audit log", hint="Give a file with --journal")
     return journal
 
@@ -151,7 +151,7 @@ async def rotate(journal: Any, args: Any) -> int:
     return 0
 
 
-def _archive(journal: SqliteJournal, runs: list[str], path: str) -> None:
+def _archive(journal: StoredJournal, runs: list[str], path: str) -> None:
     """Write the records of `runs` as a bundle, gzip, durable before anything is dropped; a new file only."""
     import gzip
 

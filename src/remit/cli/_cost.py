@@ -129,9 +129,10 @@ def _caps(args: Any) -> dict[str, tuple[int, int]]:
 
 def _spending(args: Any) -> Spending | None:
     from remit.core.folders import state_path
-    from remit.runtime import Adapters, setup_of
+    from remit.models.handle import made_setup
+    from remit.runtime import Adapters
 
-    setup = setup_of(settings_here(args))
+    setup = made_setup(settings_here(args))
     return None if setup is None else setup.spending(Adapters().clock, os.fspath(state_path()))
 
 

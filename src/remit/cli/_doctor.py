@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from remit.cli._open import journal_spec
+from remit.cli._open import journal_of, journal_spec
 from remit.config import Settings, load, state_folder
 from remit.core.sections import EncryptionSection
 from remit.errors import RemitError
@@ -55,7 +55,9 @@ def examine(journal: str | None) -> list[Check]:
     checks = [_python(), _tried("config", configuration)]
     path = settings[0]["journal.path"] if settings else journal or str(state_folder() / "journal.db")
     encryption = settings[0].encryption if settings else EncryptionSection()
-    checks.append(_tried("journal", lambda: _journal(journal_spec(path), encryption)))
+    checks.append(
+        _tried("journal", lambda: _journal(journal_of(settings[0]) if settings else journal_spec(path), encryption))
+    )
     checks.append(_tried("encryption", lambda: _encryption(encryption), needed=encryption.mode != "off"))
     checks.append(_disk(path))
     checks += [_tried(name, partial(_sandbox, name), needed=False) for name in LOST_WITHOUT]

@@ -24,13 +24,14 @@ def run(args: Any) -> int:
 
     from remit.cli import _output
     from remit.config import load
+    from remit.models.handle import made_setup
     from remit.models.policy import Policy
     from remit.models.setup import Setup, explain
-    from remit.runtime import Adapters, setup_of
+    from remit.runtime import Adapters
 
     settings = load(args.workspace)
     adapters = Adapters()
-    adapters.setup = setup_of(settings)
+    adapters.setup = made_setup(settings)
     if args.model:
         policy: Policy = Policy(models=tuple(args.model), strategy=args.strategy or "cost")
     else:

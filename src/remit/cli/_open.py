@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from remit.config import Settings, load
+from remit.config import POSTGRES, Settings, load
 from remit.errors import Invalid
 from remit.ports.journal import Entry, Journal
 
@@ -17,13 +17,29 @@ MAX_LISTED_RUNS = 100_000
 def add_journal_flags(parser: Any) -> None:
     """--json and --journal."""
     parser.add_argument("--json", action="store_true", help="NDJSON on stdout, one final result line")
-    parser.add_argument("--journal", metavar="SPEC", help="sqlite:PATH; by default the user's own journal")
+    parser.add_argument(
+        "--journal", metavar="SPEC", help="sqlite:PATH or postgres://...; by default the user's own journal"
+    )
 
 
 def journal_spec(path: str) -> str:
     """`sqlite:PATH` of a configured path; what names a kind of journal stays (the journal refuses unknown ones)."""
     kind, colon, _ = path.partition(":")
     return path if colon and kind.isalpha() else f"sqlite:{os.path.expanduser(path)}"
+
+
+def journal_of(settings: Settings, tenant: str = "") -> str:
+    """The spec of the configured journal, with its password's reference and its tenant where it is in Postgres."""
+    spec = journal_spec(settings["journal.path"])
+    if not spec.startswith(POSTGRES):
+        return spec
+    from urllib.parse import quote
+
+    given = {"password": settings["journal.password"], "tenant": tenant or settings["journal.tenant"]}
+    for name, value in given.items():
+        if value and f"{name}=" not in spec:
+            spec += f"{'&' if '?' in spec else '?'}{name}={quote(value, safe=':/')}"
+    return spec
 
 
 def settings_here(args: Any) -> Settings:
@@ -35,13 +51,14 @@ def settings_here(args: Any) -> Settings:
 async def open_runtime(settings: Settings, **options: Any) -> AsyncIterator[Any]:
     """A runtime on the configured journal."""
     from remit.guard.screen import Screening
-    from remit.runtime import Runtime, setup_of
+    from remit.models.handle import made_setup
+    from remit.runtime import Runtime
 
-    options.setdefault("setup", setup_of(settings))
+    options.setdefault("setup", made_setup(settings))
     options.setdefault("encryption", settings.encryption)
     options.setdefault("screening", Screening(settings.guardrails, second_factor=settings.second_factor))
     options.setdefault("witness", settings["journal.witness"])
-    async with Runtime(journal_spec(settings["journal.path"]), tune_gc=False, **options) as runtime:
+    async with Runtime(journal_of(settings, options.pop("tenant", "")), tune_gc=False, **options) as runtime:
         runtime.outside.leak_guard = settings.leak_guard
         runtime.outside.mcp_servers = settings["mcp"]
         yield runtime

@@ -93,6 +93,9 @@ class Progress:
         if event.severity not in ("log", "redact"):
             say(f"Guard    {event.severity} {event.rule}: {one_line(event.why)}", "yellow")
 
+    def _GrantRevoked(self, event: events.GrantRevoked) -> None:
+        say(f"Revoke   grant {event.grant} by {event.by} {one_line(event.reason)}".rstrip(), "yellow")
+
     def _CancelRequested(self, event: events.CancelRequested) -> None:
         say(f"Cancel   asked by {event.by} {one_line(event.reason)}".rstrip(), "yellow")
 

@@ -51,6 +51,10 @@ def start(args: Any) -> int:
 def _check(args: Any) -> None:
     if args.resume is None and not (args.task or "").strip():
         raise Invalid("usage_invalid", "there is no TASK", hint='Write: remit run "TASK" --model M')
+    if args.resume is None and (args.break_at or args.step is not None):
+        raise Invalid("usage_invalid", "--break and --step go with --resume")
+    if args.pool is not None and args.resume is not None:
+        raise Invalid("usage_invalid", "--pool does not go with --resume: a pool goes on with its runs by itself")
     for name in ("deadline_s", "max_turns"):
         value = getattr(args, name)
         if value is not None and not 0 < value < 1e9:
@@ -99,6 +103,8 @@ class _Command:
         approver = with_second_factor(TerminalApprover(), settings) if terminal else None
         options = {"approver": approver, "limits": settings.limits, "rulebook": rulebook_of(settings)}
         async with open_runtime(settings, workspace=folder, **options) as runtime:
+            if self.args.pool is not None:
+                return await self._submit(runtime, settings)
             run = await self._run(runtime, settings)
             code = exit_of(run.status, run.error)
             if self.args.json:
@@ -111,6 +117,17 @@ class _Command:
             guard.daemon = True
             guard.start()
         return code
+
+    async def _submit(self, runtime: Any, settings: Settings) -> int:
+        """Leave the run to a pool."""
+        from remit.cli._worker import leave_to_pool
+
+        run_id = await leave_to_pool(runtime, settings, new_agent(settings), self.args)
+        if self.args.json:
+            _output.json_line({"type": "result", "status": "ok", "run_id": run_id, "pool": self.args.pool})
+        else:
+            _output.data(run_id)
+        return 0
 
     async def _run(self, runtime: Any, settings: Settings) -> Any:
         task = asyncio.current_task()
@@ -147,7 +164,8 @@ class _Command:
             self.run_id = run_id
         if not self.args.json:
             _output.say(f"Resume   {run_id}")
-        return await runtime.resume(run_id, agent, listener=self._listen, deltas=not self.args.json)
+        control = breakpoints(self.args)
+        return await runtime.resume(run_id, agent, listener=self._listen, deltas=not self.args.json, control=control)
 
     def _listen(self, entry: Any, event: Any) -> None:
         if entry is not None and not self.run_id:
@@ -177,6 +195,15 @@ class _Command:
         if first:
             _output.say(f"Cancel   {reason}: ending the run; a second signal ends the process at once", "yellow")
             self.cancel(reason)
+
+
+def breakpoints(args: Any) -> Any:
+    """Where a resumed run parks again; None = nowhere."""
+    if not args.break_at and args.step is None:
+        return None
+    from remit.agents.breakpoints import Breakpoints
+
+    return Breakpoints(*args.break_at, steps=args.step)
 
 
 class _Broken:

@@ -40,7 +40,10 @@ def add(parser: Any) -> None:
     tail.add_argument("-f", "--follow", action="store_true", help="go on as they happen")
     tail.add_argument("-n", "--lines", type=int, default=10, metavar="N", help="at most N of the newest (default: 10)")
     tail.add_argument("--json", action="store_true", help="one JSON line each")
-    tail.add_argument("--to", action="append", metavar="SINK", help="send all to jsonl:FILE (rotates) or sqlite:FILE")
+    tail.add_argument(
+        "--to", action="append", metavar="SINK", help="send all to jsonl:FILE, sqlite:FILE or webhook:URL"
+    )
+    tail.add_argument("--alerts", action="store_true", help="print what somebody should look at, not every record")
     tail.add_argument("--level", default="info", help="with --to: info, warning, error or critical, and worse")
     tail.add_argument("--redact", action="append", metavar="FIELD", help="with --to: this field reads [redacted]")
     _add_filters(tail)

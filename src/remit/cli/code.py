@@ -6,6 +6,7 @@
     remit code oracle --runner R ...        what a finished test run says
     remit code map|find|calls|impact|context|deps     what the code graph says of a folder
     remit code test [DIR] [--impact BASE]   run its tests in the sandbox; with BASE only those a change may break
+    remit code review PATH                  what rules over syntax and data flow find
     remit code plan "TASK" [DIR]            ordered steps over the files that the task is about
 
 PATCH may be - for standard input. Nothing is written before everything fits.
@@ -64,6 +65,7 @@ def add(parser: Any) -> None:
     plan.add_argument("--check", metavar="FILE", default="", help="check and complete a plan that FILE holds as JSON")
     plan.add_argument("--json", action="store_true", help="the plan as one object")
     _add_graph(actions)
+    _add_review(actions)
 
 
 def _add_graph(actions: Any) -> None:
@@ -84,8 +86,33 @@ def _add_graph(actions: Any) -> None:
     made["impact"].add_argument("--symbol", metavar="NAME", action="append", default=[], help="may be repeated")
 
 
+def _add_review(actions: Any) -> None:
+    """The flags of a review."""
+    one = actions.add_parser("review", help="what rules over syntax and data flow find", allow_abbrev=False)
+    one.add_argument("path", metavar="PATH", nargs="?", default=".", help="a folder or a file (default: here)")
+    one.add_argument("--diff", metavar="BASE", default="",
+                     help="only changed lines: since a git revision, or of a patch file (- = standard "
+                     "input)")  # fmt: skip
+    one.add_argument("--format", choices=("text", "json", "md", "sarif"), default="text")
+    one.add_argument("--fail-on", choices=("info", "warning", "error", "critical"), default="",
+                     help="exit 1 when something this grave or graver is found")  # fmt: skip
+    one.add_argument("--max", metavar="N", type=int, default=50, help="findings shown (default: 50)")
+    one.add_argument("--rule", metavar="ID", action="append", default=[], help="only this rule; may be repeated")
+    one.add_argument("--baseline", metavar="FILE", default="", help="leave out what this file knows already")
+    one.add_argument("--write-baseline", metavar="FILE", default="", help="keep what is shown as known")
+    one.add_argument("--fix", action="store_true", help="make the fixes that are safe")
+    one.add_argument("--tool", choices=("ruff", "bandit", "semgrep"), action="append", default=[],
+                     help="run it in the sandbox too")  # fmt: skip
+    one.add_argument("--results", metavar="TOOL:FILE", action="append", default=[],
+                     help="what ruff, bandit or semgrep printed as JSON, or sarif:FILE")  # fmt: skip
+
+
 def run(args: Any) -> int:
     """Compare, apply or merge."""
+    if args.action == "review":
+        from remit.cli import _code_review
+
+        return _code_review.show(args)
     if args.action == "plan":
         from remit.cli import _code_plan
 

@@ -24,7 +24,17 @@ def add(parser: Any) -> None:
     parser.add_argument("--tools", metavar="A,B", help="tools to offer (default: all that the grants reach)")
     parser.add_argument("--subject", metavar="NAME", help="whose data it is: `remit vault keys erase NAME`")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run: an id, its beginning, or last")
-    parser.add_argument("--journal", metavar="SPEC", help="sqlite:PATH or memory:")
+    parser.add_argument(
+        "--break",
+        dest="break_at",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="with --resume: park before an effect of this key or name",
+    )
+    parser.add_argument("--step", metavar="N", type=int, help="with --resume: park after N new effects")
+    parser.add_argument("--pool", metavar="POOL", help="leave the run to the workers of POOL; prints its id and ends")
+    parser.add_argument("--journal", metavar="SPEC", help="sqlite:PATH, memory: or postgres://...")
     parser.add_argument("--json", action="store_true", help="NDJSON events on stdout, then one result line")
 
 

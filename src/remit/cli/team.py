@@ -1,8 +1,10 @@
 """Run, check or begin a workflow file: several agents under one run.
 
-remit team run FILE [TASK]       its members work under what --allow and the user's settings grant
-remit team check FILE            everything that can be wrong with it, without running it
-remit team init [TEMPLATE]       write a template: crew, debate, graph or pipeline
+remit team run FILE "TASK" --model M     members work under what --allow and the user's settings grant
+remit team run FILE "TASK" --estimate    only how many model calls it will make
+remit team run FILE --resume RUN         go on with a run of the file
+remit team check FILE                    everything that can be wrong with it, without running it
+remit team init [TEMPLATE]               write a template: crew, debate, graph or pipeline
 """
 
 from __future__ import annotations

@@ -68,6 +68,8 @@ class Deny(Struct, frozen=True, gc=False):
     """resolve | grant | flow | rate | budget | approval"""
     why: str
     hint: str = ""
+    rule: str = ""
+    """the grant or denial that decided, as text"""
 
     def error(self) -> RemitError:
         """The same as an exception, for callers that have no value to return."""

@@ -53,6 +53,8 @@ class EffectIntent(Struct, frozen=True, tag="effect_intent", tag_field="type", o
     needs: tuple[str, ...] = ()
     label: Label = SYSTEM
     """the context's label at that moment"""
+    rules: tuple[str, ...] = ()
+    """what allowed it, where more than the remit was asked; () = the run's remit alone, which its start holds"""
 
 
 class EffectParked(Struct, frozen=True, tag="effect_parked", tag_field="type", omit_defaults=True):
@@ -101,6 +103,8 @@ class EffectDenied(Struct, frozen=True, tag="effect_denied", tag_field="type", o
     hint: str = ""
     digest: str = ""
     arguments: Any = None
+    rule: str = ""
+    """the denial or grant that decided, as text; its id is that of the text (core/grants.py)"""
 
 
 class EffectInDoubt(Struct, frozen=True, tag="effect_in_doubt", tag_field="type", omit_defaults=True):
@@ -279,6 +283,16 @@ class CancelRequested(Struct, frozen=True, tag="cancel_requested", tag_field="ty
     """user_request | timeout | parent_cancelled | dependency_failed | resource_limit | error | shutdown | custom"""
 
 
+class GrantRevoked(Struct, frozen=True, tag="grant_revoked", tag_field="type", omit_defaults=True):
+    """Somebody took a grant back, in this run and all that it starts, or (`run` = "") in every run."""
+
+    grant: str
+    """id, as `remit policy explain` prints it"""
+    by: str
+    reason: str = ""
+    run: str = ""
+
+
 class RunDone(Struct, frozen=True, tag="run_done", tag_field="type", omit_defaults=True):
     """The run ended with `status`: ok | denied | failed | cancelled | exhausted."""
 
@@ -309,5 +323,6 @@ Event = (
     | Routed
     | ModelNote
     | CancelRequested
+    | GrantRevoked
     | RunDone
 )

@@ -8,7 +8,7 @@ stands in `config.WIDENING`: a project's own file may not set it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -121,7 +121,7 @@ class BudgetSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 class LimitTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A rate in full."""
 
-    calls: Annotated[int, Meta(description="0 = any number", ge=0)] = 0
+    calls: Annotated[int, Meta(description="in period_s; unset = any number", ge=1)] | None = None
     period_s: Annotated[float, Meta(gt=0)] = 60.0
     burst: Annotated[int, Meta(description="calls at once; 0 = a tenth of calls", ge=0)] = 0
     concurrent: Annotated[int, Meta(description="calls under way; 0 = any number", ge=0)] = 0
@@ -136,13 +136,36 @@ class JournalSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Where runs are written."""
 
     path: (
-        Annotated[str, Meta(description="a file (relative to this one), sqlite:PATH, memory:", min_length=1)] | None
+        Annotated[
+            str,
+            Meta(
+                description="a file (relative to this one), sqlite:PATH, memory:, postgres://USER@HOST/DATABASE",
+                min_length=1,
+            ),
+        ]
+        | None
     ) = None
+    password: Annotated[str, Meta(description="of Postgres, a reference: env:NAME or file:PATH")] | None = None
+    tenant: Annotated[str, Meta(description="whose runs in Postgres; unset = default", min_length=1)] | None = None
     witness: (
         Annotated[
             str,
             Meta(description="a file, best on another machine: a signed checkpoint every 100 records or second"),
         ]
+        | None
+    ) = None
+
+
+class DispatchSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How runs reach workers (`remit worker`, `remit run --pool`)."""
+
+    temporal: (
+        Annotated[str, Meta(description="host:port of a Temporal server; unset = each worker looks itself")] | None
+    ) = None
+    namespace: Annotated[str, Meta(description="Temporal's; unset = default", min_length=1)] | None = None
+    tls: Annotated[bool, Meta(description="TLS to the Temporal server; unset = false")] | None = None
+    heartbeat_s: (
+        Annotated[float, Meta(description="a worker silent for this long lost its runs; unset = 10", ge=1, le=3600)]
         | None
     ) = None
 
@@ -258,6 +281,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
         ),
     ] = {}
     journal: JournalSection = JournalSection()
+    dispatch: DispatchSection = DispatchSection()
     encryption: EncryptionSection = EncryptionSection()
     leak_guard: LeakGuardSection = LeakGuardSection()
     guardrails: GuardrailsSection = GuardrailsSection()
@@ -268,3 +292,18 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     credential_pool: CredentialPoolSection = CredentialPoolSection()
     cache: CacheSection = CacheSection()
     cost: CostSection = CostSection()
+
+
+FLAT_SECTIONS: Final = (
+    "model",
+    "run",
+    "remit",
+    "budget",
+    "journal",
+    "dispatch",
+    "encryption",
+    "leak_guard",
+    "guardrails",
+    "second_factor",
+)
+"""sections whose keys are settings of their own, `section.key`"""

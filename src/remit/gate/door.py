@@ -81,7 +81,7 @@ class Gate:
         if model.url:
             scope.screen = self.screening.for_model(model.url, scope.screen, scope.emit)
         if (
-            scope.ledger.limited or self._rates.limited or not scope.authority.plain
+            scope.ledger.limited or self._rates.limited or not scope.authority.quiet
         ) and request.settings.max_tokens is None:
             # A ceiling can only be kept when the reply has one.
             settings = msgspec.structs.replace(request.settings, max_tokens=budget.DEFAULT_MAX_OUTPUT)
@@ -163,6 +163,8 @@ class Gate:
         if action.model is not None and action.model.url:
             # Naming a model grants its own address; only a denial can stand against that.
             must(grant.check_denials(scope.remit, net("POST", action.model.url), now_ms))
+            for need in getattr(action.model, "secret_needs", ()):  # its key lies in the vault
+                must(grant.check_denials(scope.remit, need, now_ms))
         if not scope.authority.plain:
             return grant.admit(action, scope, now_ms, self._pricing)
         must(grant.check(scope.remit, action.needs, now_ms))
@@ -191,7 +193,7 @@ class Gate:
         finally:
             scope.acting -= 1
             if scope.calm is not None and not scope.acting:
-                scope.calm()
+                await scope.calm()
 
     async def _effect(self, action: Action, scope: Scope) -> Outcome:
         action.tried = True
@@ -323,7 +325,7 @@ class Gate:
             return Refused(deny)  # the journal says so already
         digest, arguments = (action.digest, action.arguments) if action is not None else ("", storable(arguments))
         shown = name[:64].encode("ascii", "replace").decode()
-        scope.emit(EffectDenied(key, shown, deny.check, deny.code, deny.why, deny.hint, digest, arguments))
+        scope.emit(EffectDenied(key, shown, deny.check, deny.code, deny.why, deny.hint, digest, arguments, deny.rule))
         return Refused(deny)
 
     def _since(self, started: float) -> int:

@@ -82,11 +82,14 @@ def _try_again(record: Any, action: Action, scope: Scope) -> bool:
     return action.model is not None and record.failed.retryable and newest
 
 
-def _recorded_done(done: EffectDone, action: Action, scope: Scope) -> Done:
+def _recorded_done(done: EffectDone, action: Action, scope: Scope) -> Outcome:
     if action.tool is not None:
         return Done(flow.taken(action, scope, _text.decode(done.result))[0], done.label, True)
     scope.ledger.settle(None, done.usage, done.cost_nano)
     action.nano = done.cost_nano or 0
+    withheld = None if scope.screen is None else scope.screen.withheld.pop(action.key, None)
+    if withheld is not None:
+        return Refused(withheld)
     return Done(_reply.decode(done.result), done.label, True)
 
 

@@ -68,7 +68,8 @@ class Action:
     def intent(self, label: Label) -> EffectIntent:
         """The event that says what is about to happen."""
         needs = () if self.tool is None else tuple([str(n) for n in self.needs])
-        return EffectIntent(self.key, self.kind, self.name, self.digest, self.tier, self.arguments, needs, label)
+        rules = () if self.admitted is None else self.admitted.rules
+        return EffectIntent(self.key, self.kind, self.name, self.digest, self.tier, self.arguments, needs, label, rules)
 
 
 def tool_action(key: str, call: ToolCall, scope: Scope) -> Action | Deny:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from remit.core.events import Event
@@ -110,7 +110,9 @@ class Scope:
         self.forked = False  # unsafe effects ask first: another run may have done them
         self.control: Any = None  # breakpoints of whoever debugs the run; None = there are none
         self.acting = 0  # effects under way that must not be cut
-        self.calm: Callable[[], None] | None = None  # called once none of those is under way; set by a cancellation
+        self.calm: Callable[[], Awaitable[None]] | None = (
+            None  # called once none of those is under way; set by a cancellation
+        )
         self.due_ms = 0  # wall clock at which a parked run goes on by itself; 0 = never
         self.waited: dict[str, int] = {}  # how many waits each call has asked for
 

@@ -47,13 +47,16 @@ class EmergencyStop:
         monotonic: seconds, from ports/clock.
     """
 
-    __slots__ = ("_checked", "_monotonic", "_stop", "path")
+    __slots__ = ("_checked", "_monotonic", "_refused", "_stop", "path", "revoked")
 
     def __init__(self, folder: str, monotonic: Callable[[], float]) -> None:
         self.path = os.path.join(folder, FILE_NAME)
         self._monotonic = monotonic
         self._checked = -CHECK_S
         self._stop: Stop | None = None
+        self.revoked: Callable[[], Deny | None] | None = None
+        """looked at with the file: revoked grants (guard/revoked.py)"""
+        self._refused: Deny | None = None
 
     def current(self) -> Stop | None:
         """The stop that holds now, or None."""
@@ -61,6 +64,8 @@ class EmergencyStop:
         if now - self._checked >= CHECK_S:
             self._stop = self.read()
             self._checked = now
+            if self.revoked is not None:
+                self._refused = self.revoked()
         return self._stop
 
     def read(self) -> Stop | None:
@@ -93,7 +98,7 @@ class EmergencyStop:
         """Whether an effect may happen."""
         stop = self.current()
         if stop is None or stop.level == "pause":
-            return None
+            return self._refused
         return Deny("estop", "grant", f"everything is stopped ({_said(stop)})")
 
     def check_start(self) -> None:

@@ -68,6 +68,11 @@ class Authority:
         return self._meter
 
     @property
+    def quiet(self) -> bool:
+        """Whether nothing of it is counted or ruled beside the remit; the same in every activation of a run."""
+        return self._quiet
+
+    @property
     def plain(self) -> bool:
         """Whether the remit's ruling of needs is the whole answer: no counter, predicate, revocation, policy."""
         return self._quiet and not self.revocations.active
@@ -187,9 +192,9 @@ def refusal(need: Need, ruling: Ruling) -> Deny:
     if ruling.rule == "expired":
         return Deny("remit_expired", "grant", "the remit has expired")
     if ruling.denied:
-        return Deny("denied_by_rule", "grant", f"{need} is refused by the rule: {ruling.rule}")
+        return Deny("denied_by_rule", "grant", f"{need} is refused by the rule: {ruling.rule}", rule=ruling.rule)
     if ruling.spent:
-        return Deny("grant_bound", "grant", f"{need} is not covered now: {ruling.spent}")
+        return Deny("grant_bound", "grant", f"{need} is not covered now: {ruling.spent}", rule=ruling.rule)
     return Deny("not_granted", "grant", f"no grant covers {need}", hint_for(need))
 
 

@@ -3,7 +3,7 @@ and budgets of a day, a month, an agent, a team or a tenant (guard/spending.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from remit.core.budget import Limit
@@ -12,15 +12,29 @@ from remit.guard.admission import Admission, Full
 
 if TYPE_CHECKING:
     from remit.guard.ledger import Pricing
+    from remit.guard.rate_shared import SharedLimits
     from remit.guard.spending import Spending
     from remit.ports.clock import Clock
+    from remit.ports.limits import LimitStore
 
 
 class Rates:
     """All limits and long-lived budgets of one runtime; nothing is asked while `limited` is False."""
 
-    def __init__(self, limits: Mapping[str, Limit], clock: Clock, spending: Spending | None = None) -> None:
+    def __init__(
+        self,
+        limits: Mapping[str, Limit],
+        clock: Clock,
+        spending: Spending | None = None,
+        shared: Callable[[], LimitStore] | None = None,
+    ) -> None:
         self.admission = Admission(limits, clock)
+        self.shared: SharedLimits | None = None
+        """call rates of all processes of a store, where there is one"""
+        if shared is not None and limits:
+            from remit.guard.rate_shared import SharedLimits
+
+            self.shared = SharedLimits(limits, clock, shared())
         self.spending = spending
         self.limited = bool(limits) or spending is not None
 
@@ -37,6 +51,12 @@ class Rates:
         if isinstance(ticket, Full):
             why = f"{ticket.queue} calls already wait for this limit: {ticket.key}"
             raise Refusal(Deny("queue_full", "rate", why))
+        if (
+            self.shared is not None
+            and (deny := await self.shared.acquire(action.rate_name, scope.priority)) is not None
+        ):
+            self.admission.release(ticket, call_amounts.NOTHING)
+            raise Refusal(deny)
         if ticket.was_queued:
             scope.emit(call_amounts.waited(action.key, ticket))
         hold = None

@@ -19,7 +19,7 @@ Cost: with nothing configured and a model in this process or on loopback there i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -79,6 +79,17 @@ class Screening:
         """The screen of a new run; None while nothing asks for one."""
         return Screen(self, emit) if self._needed else None
 
+    def again(
+        self, screen: Screen | None, emit: Callable[[Screened], None], found: Sequence[Screened]
+    ) -> Screen | None:
+        """The screen of a resumed run: what had tripped has tripped, and an answer that was withheld stays so."""
+        for each in found:
+            withheld = each.stage == "output" and each.severity == "block"
+            if each.level == "critical" or withheld:
+                screen = screen or Screen(self, emit)
+                screen.remember(each, withheld or each.stage == "output")
+        return screen
+
     def admit(self) -> None:
         """Whether a run may begin or go on; raises estop, before anything of it is written."""
         if self.stop is not None:
@@ -134,6 +145,14 @@ class Screen:
     def redactions(self) -> dict[str, int]:
         """How many places were kept from remote models, by kind of data."""
         return {} if self._redaction is None else dict(self._redaction.tokens.redactions)
+
+    def remember(self, event: Screened, withheld: bool) -> None:
+        """Take in what an earlier activation of the run had found."""
+        finding = Finding(event.rule, "", event.severity, event.level, event.stage, event.why, event.confidence)
+        if event.level == "critical" and self.tripped is None:
+            self.tripped = finding
+        if withheld:
+            self.withheld.setdefault(event.key, _deny(finding, "the answer was withheld"))
 
     # --- a model call ----------------------------------------------------------------------------
 

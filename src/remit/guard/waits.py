@@ -58,6 +58,7 @@ class Waits:
     def form(kind: str, choices: Sequence[str], options: dict[str, Any]) -> Form:
         """The form that `ask` means: its kind, or select where there are choices, or text. Raises value_invalid."""
         try:
+            # The caller's words are checked by Form itself.
             return Form(kind or ("select" if choices else "text"), tuple(choices), **options)  # type: ignore[arg-type]
         except TypeError as e:
             raise Invalid("value_invalid", f"not a form: {e}") from None

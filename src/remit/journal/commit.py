@@ -13,6 +13,7 @@ from typing import Any, Final
 import apsw
 from msgspec import Struct
 
+from remit.errors import RemitError
 from remit.journal.chain import GENESIS
 from remit.journal.heads import Change, Head
 from remit.journal.log import SignedLog
@@ -82,7 +83,7 @@ def rollback(connection: apsw.Connection) -> None:
     try:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    except apsw.Error:
+    except (apsw.Error, RemitError):
         pass  # the first error is the one to report; the next BEGIN reports a connection that is beyond use
 
 
@@ -90,10 +91,13 @@ def apply_change(connection: apsw.Connection, run_id: str, change: Change, seq: 
     """Write one change of the inbox. The first run that opens an item id keeps it."""
     if change.opens:
         connection.execute(
-            "INSERT INTO inbox (item, run_id, seq, open) VALUES (?, ?, ?, 1) ON CONFLICT (item)"
-            " DO UPDATE SET seq = excluded.seq, open = 1 WHERE run_id = excluded.run_id",
+            "INSERT INTO inbox (item, run_id, seq, open) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING",
             (change.opens, run_id, seq),
         )
+        if not connection.changes():
+            connection.execute(
+                "UPDATE inbox SET seq = ?, open = 1 WHERE item = ? AND run_id = ?", (seq, change.opens, run_id)
+            )
     elif change.closes == "*":
         connection.execute("UPDATE inbox SET open = 0 WHERE run_id = ? AND open = 1", (run_id,))
     elif change.closes:

@@ -28,6 +28,7 @@ from remit.ports.journal import Entry, InboxRow, RunRow
 
 FINAL: Final = frozenset(("ok", "denied", "failed", "cancelled", "exhausted"))
 PARKED: Final = frozenset(("running", "waiting"))  # what a run without a run_done event can be
+NUL_SHOWN: Final = "\u2400"  # what a list shows of U+0000 where the store's texts cannot hold it
 MAX_TASK: Final = 500  # characters of the task that lists show; the whole task is in run_started
 
 
@@ -58,8 +59,9 @@ def change_of(event: Event) -> Change | None:
     change = make(event)
     if change.status and change.status not in FINAL:
         raise Invalid("value_invalid", f"a run cannot end as {change.status!r:.40}; one of {', '.join(sorted(FINAL))}")
-    if not change.status and not (change.opens or change.closes).strip("*"):
-        raise Invalid("value_invalid", "an inbox item needs an id")
+    item = change.opens or change.closes
+    if not change.status and (not item.strip("*") or "\0" in item):
+        raise Invalid("value_invalid", "an inbox item needs an id (without U+0000)")
     return change
 
 

@@ -38,8 +38,8 @@ MAX_KNOWN: Final = 65_536  # runs whose first position is remembered
 
 _encode: Final = msgspec.json.Encoder().encode
 _INSERT: Final = (
-    "INSERT OR IGNORE INTO checkpoints (after, size, at_ms, leaves, peaks, places, begun, signature)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO checkpoints (after, size, at_ms, leaves, peaks, places, begun, signature)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 
 

@@ -18,10 +18,11 @@ from remit.core.events import Event, RunDone, RunResumed, RunStarted
 from remit.core.tools import Tool
 from remit.errors import Conflict, Invalid
 from remit.journal.chain import Tip, check_chain, check_run_id, decode_event, encode_event
-from remit.journal.heads import CHANGES, FINAL, Change, Head, change_of, check_answer, check_status, inbox_row
+from remit.journal.heads import CHANGES, FINAL, PARKED, Change, Head, change_of, check_answer, check_status, inbox_row
 from remit.journal.listeners import Listeners
 from remit.journal.owner import this_process
 from remit.journal.verify import RunCheck
+from remit.ports.bus import Bus
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow, RunRow
 
@@ -155,9 +156,45 @@ class MemoryJournal:
         run.head.status = "running"
         return run.log
 
-    def read(self, run_id: str, after_seq: int = 0) -> list[Entry]:
+    async def fence(self, run_id: str, holder: str) -> bool:
         """See ports.journal.Journal."""
-        return self._run(run_id).entries[max(after_seq, 0) :]
+        run = self._run(run_id)
+        if run.log is None or holder != this_process():
+            return False
+        run.log._open = False
+        run.log = None
+        last = run.entries[-1]
+        run.tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
+        run.noted.append((self.clock.now_ms(), encode_event(RunResumed(last.epoch + 1))))
+        return True
+
+    def parked(self, limit: int = 10_000) -> list[str]:
+        """See ports.journal.Journal."""
+        found = [
+            (run.head.started_ms, run_id)
+            for run_id, run in self._runs.items()
+            if run.log is None
+            and not run.head.parent
+            and run.head.status in PARKED
+            and not any(is_open for _, is_open in run.head.items.values())
+        ]
+        return [run_id for _, run_id in sorted(found)[: max(limit, 0)]]
+
+    def read(self, run_id: str, after_seq: int = 0, limit: int = -1) -> list[Entry]:
+        """See ports.journal.Journal."""
+        found = self._run(run_id).entries[max(after_seq, 0) :]
+        return found if limit < 0 else found[:limit]
+
+    @property
+    def me(self) -> str:
+        """See ports.journal.Journal."""
+        return this_process()
+
+    def bus(self) -> Bus:
+        """See ports.journal.Journal."""
+        from remit.journal.bus import LocalBus  # only workers need it
+
+        return LocalBus()
 
     def runs(self, limit: int = 100) -> list[RunRow]:
         """See ports.journal.Journal."""

@@ -1,4 +1,4 @@
-"""`open_journal("memory:" | "sqlite:PATH", clock)`: the journal of a spec, with safe file modes."""
+"""`open_journal("memory:" | "sqlite:PATH" | "postgres://...", clock)`: the journal of a spec, with safe file modes."""
 
 from __future__ import annotations
 
@@ -25,20 +25,26 @@ def open_journal(spec: str, clock: Clock, at_rest: Callable[[], AtRest] | None =
     """The journal that `spec` names.
 
     Args:
-        spec: `memory:` or `sqlite:PATH`. Missing folders of PATH are made with mode 0700, the file has 0600.
+        spec: `memory:`, `sqlite:PATH` or `postgres://USER@HOST/DATABASE?...` (postgres_address.py). Missing folders
+            of PATH are made with mode 0700, the file has 0600.
         clock: wall time of the entries.
         at_rest: called for a file only: its keys, and what seals contents (encrypted.py).
         witness: a file that gets signed checkpoints (witness.py), "" for none.
 
     Raises: value_invalid (another spec, a folder as PATH, not a journal), disk_failed, journal_format, chain_broken,
+        extra_missing, config_invalid (a role or password that cannot be used),
         key_missing, key_wrong, encryption_mismatch, and what `at_rest` raises.
     """
     kind, colon, path = spec.partition(":")
     if kind == "memory" and colon and not path:
         return MemoryJournal(clock)
+    if kind in ("postgres", "postgresql"):
+        return _open_postgres(spec, clock, at_rest, witness)
     # A leading ":" or "file:" has a meaning of its own in SQLite (private databases, URIs).
     if kind != "sqlite" or not path or "\0" in path or path.startswith((":", "file:")):
-        raise Invalid("value_invalid", f"not a journal: {spec!r:.120}", hint="Write memory: or sqlite:PATH")
+        raise Invalid(
+            "value_invalid", f"not a journal: {spec!r:.120}", hint="Write memory:, sqlite:PATH or postgres://..."
+        )
     from pathlib import Path  # only a file needs it; it costs 5 ms to import
 
     try:
@@ -55,6 +61,20 @@ def open_journal(spec: str, clock: Clock, at_rest: Callable[[], AtRest] | None =
 
     audit = AuditPlace(default_place().folder, witness)
     return SqliteJournal(path, clock, audit=audit, at_rest=PLAIN if at_rest is None else at_rest())
+
+
+def _open_postgres(spec: str, clock: Clock, at_rest: Callable[[], AtRest] | None, witness: str) -> Journal:
+    try:
+        from remit.journal.postgres import PostgresJournal
+    except ImportError as error:
+        raise Unavailable("extra_missing", f"a Postgres journal needs psycopg ({error.name})",
+                          hint="Install it: pip install 'remit[scale]'") from None  # fmt: skip
+    from remit.journal.encrypted import PLAIN
+    from remit.journal.postgres_address import parse_address
+    from remit.journal.signing_key import AuditPlace, default_place
+
+    audit = AuditPlace(default_place().folder, witness)
+    return PostgresJournal(parse_address(spec), clock, audit, PLAIN if at_rest is None else at_rest())
 
 
 def _make_file(path: Path) -> None:

@@ -46,6 +46,19 @@ def _owner_of(pid: int) -> str:
     return f"{pid}:{stat[1] if stat else _UNKNOWN}:{_boot_id()}"
 
 
+class Held(set[str]):
+    """The runs that this process holds in one store, and who holders are: here processes of this machine."""
+
+    @property
+    def me(self) -> str:
+        """The owner string of this process."""
+        return this_process()
+
+    def alive(self, owner: str) -> bool:
+        """Whether another holder still lives."""
+        return alive(owner)
+
+
 def this_process() -> str:
     """The owner string of this process (right after a fork, too: it is kept per pid)."""
     return _owner_of(os.getpid())

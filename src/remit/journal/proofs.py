@@ -133,6 +133,12 @@ def _header(kind: str, connection: apsw.Connection, keys: Mapping[bytes, bytes])
     return {"type": kind, "version": VERSION, "log": log_id(connection), "keys": names}
 
 
+def newest_note(connection: apsw.Connection) -> str:
+    """The newest checkpoint as a note; "" where there is none yet."""
+    found = _note_at(connection, None)
+    return "" if found is None else found[1]
+
+
 def _note_at(connection: apsw.Connection, size: int | None) -> tuple[int, str] | None:
     """(size, note) of the checkpoint of this size, or of the newest; None when there is none."""
     if size is None:

@@ -36,6 +36,7 @@ from remit.core.events import (
     EffectResolved,
     Event,
     Forked,
+    GrantRevoked,
     MessageReceived,
     ModelNote,
     Noted,
@@ -96,9 +97,9 @@ class Recorded:
     """The records of one run, and what is known of the run as a whole.
 
     Attributes: started (the RunStarted event), cancel (CancelRequested or None), done (RunDone or None),
-    reflections (Reflected, in order), routed (key -> Routed), patches (name -> whether its new path is taken),
-    messages (signals that came before anybody waited for them, in order), forked (Forked or None), epoch, seq and
-    time of the last entry.
+    reflections, screened, revoked and messages (their events, in order; a message is a signal that came before anybody
+    waited for it), routed (key -> Routed), patches (name -> whether its new path is taken), forked (Forked or None),
+    epoch, seq and time of the last entry.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -113,6 +114,14 @@ class Recorded:
         """numbers of messages that this activation has taken"""
         self.forked: Forked | None = None
         self.routed: dict[str, Routed] = {}
+        self.screened: list[Screened] = []
+        self.revoked: list[GrantRevoked] = []
+        self._kept: dict[type, list[Any]] = {
+            Reflected: self.reflections,
+            Screened: self.screened,
+            GrantRevoked: self.revoked,
+            MessageReceived: self.messages,
+        }
         self.epoch = 0
         self.seq = 0
         self.at_ms = 0
@@ -166,16 +175,14 @@ class Recorded:
                 self.cancel = event
             case RunDone():
                 self.done = event
-            case Reflected():
-                self.reflections.append(event)
+            case Reflected() | Screened() | GrantRevoked() | MessageReceived():
+                self._kept[type(event)].append(event)
             case Routed():
                 self.routed[event.key] = event
-            case RunResumed() | Screened() | ModelNote():
+            case RunResumed() | ModelNote():
                 pass
             case Patched():
                 self.patches.setdefault(event.name, event.active)
-            case MessageReceived():
-                self.messages.append(event)
             case Forked():
                 self._fork(event)
             case _:

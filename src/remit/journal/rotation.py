@@ -56,7 +56,7 @@ def drop(connection: apsw.Connection, log: SignedLog, runs: Sequence[tuple[str, 
     (number,) = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM rotations").fetchone() or (1,)
     lines = [f"{TITLE}{log_id(connection)}", str(number), f"time {at_ms}"]
     text = "\n".join([*lines, *[f"run {events} {run_id}" for run_id, events in runs], ""]).encode()
-    connection.execute("INSERT INTO rotations VALUES (?, ?)", (number, join_note(text, log.sign(text))))
+    connection.execute("INSERT INTO rotations (number, note) VALUES (?, ?)", (number, join_note(text, log.sign(text))))
     connection.pragma("secure_delete", True)  # what is dropped is overwritten, not only unlinked
     for statement in _DROP:
         connection.execute(statement, (names,))

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, singledispatch
 from hashlib import sha256
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ FORMAT: Final = 2
 APPLICATION_ID: Final = 0x72656D74  # "remt"
 BLOB_BYTES: Final = 64 * 1024  # larger bodies go to `blobs` (DESIGN 6)
 MAX_ROWS: Final = 512  # rows a transaction
+MAX_LIMIT: Final = 2**62  # "all": a negative LIMIT is SQLite's alone
 CHECKPOINT_PAGES: Final = 4000  # 16 MB of WAL between checkpoints
 
 TABLES: Final = {
@@ -99,7 +100,8 @@ def _many(connection: apsw.Connection, shape: tuple[int, str], values: list[Any]
     connection.execute(_statement(shape, size), values)
 
 
-def insert_events(connection: apsw.Connection, first: int, entries: Iterable[Entry]) -> None:
+@singledispatch  # another store's connection registers how it takes many rows (postgres_schema.py)
+def insert_events(connection: Any, first: int, entries: Iterable[Entry]) -> None:
     """Insert the entries (at most MAX_ROWS) from position `first` of the log on, bodies over 64 KB as blobs."""
     values: list[Any] = [first]
     rows = 0
@@ -115,14 +117,16 @@ def insert_events(connection: apsw.Connection, first: int, entries: Iterable[Ent
         _many(connection, _EVENTS, values, rows)
 
 
-def insert_runs(connection: apsw.Connection, runs: Sequence[tuple[Any, ...]]) -> None:
+@singledispatch
+def insert_runs(connection: Any, runs: Sequence[tuple[Any, ...]]) -> None:
     """Insert (run_id, agent, task, parent, started_ms, owner, epoch) rows with an empty chain; existing ones stay."""
     if runs:
         values = [value for run in runs for value in (*run, GENESIS)]
         _many(connection, _RUNS, values, len(runs))
 
 
-def move_heads(connection: apsw.Connection, heads: Sequence[tuple[Any, ...]]) -> int:
+@singledispatch
+def move_heads(connection: Any, heads: Sequence[tuple[Any, ...]]) -> int:
     """Move anchors where the fence holds: (run_id, epoch, old seq, seq, hash, updated_ms, status, owner).
 
     A row moves only when its epoch and seq are the given ones; None keeps status or owner. Returns how many moved.
@@ -130,7 +134,7 @@ def move_heads(connection: apsw.Connection, heads: Sequence[tuple[Any, ...]]) ->
     if not heads:
         return 0
     _many(connection, _HEADS, [value for head in heads for value in head], len(heads))
-    return connection.changes()
+    return int(connection.changes())
 
 
 def read_entries(
@@ -141,7 +145,8 @@ def read_entries(
     if after > 0:
         found = connection.execute("SELECT hash FROM events WHERE run_id = ? AND seq = ?", (run_id, after)).fetchone()
         prev = found[0] if found else b""
-    for seq, epoch, at_ms, body, digest, blob in connection.execute(_READ, (run_id, max(after, 0), limit)):
+    bound = (run_id, max(after, 0), limit if limit >= 0 else MAX_LIMIT)
+    for seq, epoch, at_ms, body, digest, blob in connection.execute(_READ, bound):
         entry = Entry(run_id, seq, epoch, at_ms, body or b"", prev, digest)
         yield entry, blob, body is None
         prev = digest
@@ -216,7 +221,8 @@ def prepare(connection: apsw.Connection, path: str, busy_timeout_ms: int) -> Non
     check_schema(connection, path)
 
 
-def check_schema(connection: apsw.Connection, path: str) -> None:
+@singledispatch
+def check_schema(connection: Any, path: str) -> None:
     """Refuse a file that is no journal, a newer journal, or one whose schema was altered."""
     found: Any = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
     # Tables of tools (transactions.py) have names of their own.
@@ -232,6 +238,13 @@ def check_schema(connection: apsw.Connection, path: str) -> None:
     if schema != TABLES:
         names = sorted(name for name in schema.keys() | TABLES.keys() if schema.get(name) != TABLES.get(name))
         raise Conflict("chain_broken", f"the journal's schema was altered ({', '.join(names)[:200]}): {path}")
+
+
+@singledispatch
+def damage(connection: Any, limit: int) -> list[str]:
+    """What the store itself finds wrong with its pages, at most `limit` texts."""
+    check: Any = connection.execute(f"PRAGMA integrity_check({int(limit)})").fetchall()
+    return [f"the file is damaged: {text}" for (text,) in check if text != "ok"]
 
 
 def _is_empty(connection: apsw.Connection) -> bool:

@@ -6,7 +6,7 @@ runs are held by `owner` and fenced by `epoch`.
 
 Invariants: an entry is in `events` if and only if its anchors are in `runs` (one transaction); at most
 one live activation a run on this machine; a failed disk fails the runs that it hit, not the process.
-One `SqliteRunLog` belongs to one thread (its event loop's); the journal itself may be read from any.
+One `StoredRunLog` belongs to one thread (its event loop's); the journal itself may be read from any.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from remit.core.events import Event, RunDone, RunStarted
 from remit.core.tools import Tool
-from remit.errors import Conflict, Invalid, RemitError
+from remit.errors import Conflict, InternalError, Invalid, RemitError
 from remit.journal import owner
 from remit.journal.audit import verify_file
 from remit.journal.bell import Bell
@@ -36,22 +36,27 @@ from remit.journal.pending import Pending
 from remit.journal.schema import connect, disk_error, prepare, read_entries
 from remit.journal.sealed import SEALED, Seal, Sealing, shown
 from remit.journal.signing_key import AuditPlace, SigningKey, default_place
-from remit.journal.takeover import Takeover, answer, holds, known_name, question, seal_of, unknown
+from remit.journal.takeover import Takeover, answer, fence, holds, known_name, question, seal_of, unknown
 from remit.journal.transactions import Transactions
 from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
+from remit.ports.bus import Bus
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow, RunRow
 
 MAX_SEQ: Final = 2**62  # larger numbers do not fit into SQLite's integers
+_PARKED: Final = (
+    "SELECT run_id, owner FROM runs WHERE parent = '' AND (status = 'running' OR (status = 'waiting' AND NOT EXISTS"
+    " (SELECT 1 FROM inbox AS i WHERE i.run_id = runs.run_id AND i.open = 1))) ORDER BY started_ms, run_id LIMIT 100000"
+)
 SYNCHRONOUS: Final = ("FULL", "EXTRA", "NORMAL")
 
 # Runs that this process holds, by real path: the owner string alone cannot tell two journals of one process apart.
-_LIVE: Final[dict[str, set[str]]] = {}
+_LIVE: Final[dict[str, owner.Held]] = {}
 
 
-class SqliteRunLog:
-    """One activation of a run on disk."""
+class StoredRunLog:
+    """One activation of a run on disk, or in a database."""
 
     __slots__ = ("_final", "_now_ms", "_open", "_pending", "_tip", "_writer", "epoch", "run_id")
 
@@ -115,57 +120,25 @@ class SqliteRunLog:
         await self._writer.wait(self._pending)
 
 
-class SqliteJournal:
-    """See ports.journal.Journal.
+class StoredJournal:
+    """See ports.journal.Journal: what holds of every journal that outlives its process.
 
-    Args:
-        path: the file; made when missing (its folder is not: see open.py, which also sets the modes).
-        clock: wall time of the entries.
-        synchronous: FULL (default) or EXTRA: every commit is on the disk; NORMAL: a power cut may lose the
-            last commits, never the file.
-        busy_timeout_ms: how long to wait for another process's write.
-        audit: where the signing key and the kept heads lie, and a witness file; by default the state folder.
-        at_rest: the keys of an encrypted file, and what seals the contents of events; by default neither.
-
-    Raises: disk_failed, value_invalid (not a journal), journal_format (newer), chain_broken (altered schema),
-        key_missing, key_wrong, encryption_mismatch (see encrypted.py).
+    A store's own class sets these attributes, and overrides `reading`, `_reading` and `_new_reader` where its
+    connections differ.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        clock: Clock,
-        synchronous: str = "FULL",
-        busy_timeout_ms: int = 10_000,
-        audit: AuditPlace | None = None,
-        at_rest: AtRest = PLAIN,
-    ) -> None:
-        if synchronous not in SYNCHRONOUS:
-            raise Invalid("value_invalid", f"synchronous={synchronous!r:.20}: one of {', '.join(SYNCHRONOUS)}")
-        self.path = os.path.realpath(path)
-        self._clock = clock
-        self._busy_timeout_ms = busy_timeout_ms
-        self.audit = audit or default_place()
-        log = SignedLog(SigningKey(self.audit.folder), Witnesses(self.audit.folder, self.path, self.audit.witness))
-        with self._errors():
-            self._key = choose_key(self.path, at_rest.keys, busy_timeout_ms)
-            connection = connect(self.path, busy_timeout_ms, synchronous=synchronous, key=self._key)
-            try:
-                migrate(connection, log)
-                prepare(connection, self.path, busy_timeout_ms)
-                self._reader = connect(self.path, busy_timeout_ms, readonly=True, key=self._key)
-            except BaseException:
-                connection.close()
-                raise
-        self._sealing = Sealing(at_rest.payloads) if at_rest.payloads is not None else None
-        self._read_lock = threading.Lock()
-        self._live = _LIVE.setdefault(self.path, set())
-        self._logs: dict[str, SqliteRunLog] = {}
-        self.bell = Bell(self.path)
-        self._transactions = Transactions(self._connect, self.path)
-        self.writer = Writer(connection, self.path, log)
+    path: str
+    """what names the store: a resolved file, or an address without its password"""
+    audit: AuditPlace
+    writer: Writer
+    _clock: Clock
+    _live: owner.Held
+    _logs: dict[str, StoredRunLog]
+    _sealing: Sealing | None
+    _ring: Callable[[str], None]
+    """told the id of a run that was parked or answered, in any thread"""
 
-    def create(self, run_id: str, event: RunStarted) -> SqliteRunLog:
+    def create(self, run_id: str, event: RunStarted) -> StoredRunLog:
         """See ports.journal.Journal.
 
         Raises value_invalid, run_active (this process holds a run of that id). An id that is only in the file
@@ -179,14 +152,14 @@ class SqliteJournal:
             parent = self._logs.get(event.parent)
             tip.seal = self._sealing.begin(run_id, event, parent.seal if parent is not None else None)
         entry = tip.extend(event, self._clock.now_ms())
-        pending = Pending(run_id, 1, owner.this_process(), self._ended)
+        pending = Pending(run_id, 1, self._live.me, self._ended)
         pending.create = Head(run_id, event if tip.seal is None else shown(entry.body), entry.at_ms)
-        self._logs[run_id] = log = SqliteRunLog(self.writer, pending, tip, self._clock)
+        self._logs[run_id] = log = StoredRunLog(self.writer, pending, tip, self._clock)
         self._live.add(run_id)
         self.writer.submit(pending, entry, None)
         return log
 
-    async def activate(self, run_id: str) -> SqliteRunLog:
+    async def activate(self, run_id: str) -> StoredRunLog:
         """See ports.journal.Journal; the whole chain is checked first."""
         known_name(run_id)
         with self._reading() as connection:
@@ -200,11 +173,11 @@ class SqliteJournal:
             raise
         tip, at_ms = taken
         tip.seal = seal
-        pending = Pending(run_id, tip.epoch, owner.this_process(), self._ended)
+        pending = Pending(run_id, tip.epoch, self._live.me, self._ended)
         pending.given = pending.after = pending.written = tip.seq
         pending.last = (tip.seq, tip.hash, at_ms)
         pending.asks = True
-        self._logs[run_id] = log = SqliteRunLog(self.writer, pending, tip, self._clock)
+        self._logs[run_id] = log = StoredRunLog(self.writer, pending, tip, self._clock)
         return log
 
     def read(self, run_id: str, after_seq: int = 0, limit: int = -1) -> list[Entry]:
@@ -260,27 +233,46 @@ class SqliteJournal:
         run_id: str = await self.writer.call(
             lambda connection, log: answer(connection, log, self._clock, self._live, item, make, self._sealing)
         )
-        self.bell.ring(run_id)
+        self._ring(run_id)
         return run_id
 
     def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """See ports.journal.Journal."""
-        return self.bell.listen(listener)
+        raise InternalError("internal", "this store wakes nobody")
 
-    async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
-        """Perform a transactional tool; see transactions.py."""
-        return await self._transactions.perform(key, tool, values, context)
+    async def fence(self, run_id: str, holder: str) -> bool:
+        """See ports.journal.Journal."""
+        known_name(run_id)
+        return await self.writer.call(
+            lambda connection, log: fence(connection, log, self._clock, self._live, (run_id, holder))
+        )
 
-    def _connect(self) -> apsw.Connection:
-        return connect(self.path, self._busy_timeout_ms, synchronous="FULL", key=self._key)
+    def parked(self, limit: int = 10_000) -> list[str]:
+        """See ports.journal.Journal."""
+        with self._reading() as connection:
+            rows: list[Any] = connection.execute(_PARKED).fetchall()
+        living: dict[str, bool] = {}
+        found = [run_id for run_id, holder in rows if not holds(holder, run_id, self._live, living)]
+        return found[: max(limit, 0)]
 
     def verify(self, run_id: str = "") -> list[str]:
         """See ports.journal.Journal; streams, so memory does not grow with the journal."""
         with self.reading() as connection:
-            found = "SELECT 1 FROM runs WHERE run_id = ?1 UNION SELECT 1 FROM events WHERE run_id = ?1"
-            if run_id and not connection.execute(found, (known_name(run_id),)).fetchone():
+            found = "SELECT 1 FROM runs WHERE run_id = ? UNION SELECT 1 FROM events WHERE run_id = ?"
+            if run_id and not connection.execute(found, (known_name(run_id), run_id)).fetchone():
                 raise unknown(run_id)
             return verify_file(connection, self.path, self.audit, run_id).problems
+
+    @property
+    def me(self) -> str:
+        """See ports.journal.Journal."""
+        return self._live.me
+
+    def bus(self) -> Bus:
+        """See ports.journal.Journal; a file has none, so other processes are heard by looking."""
+        from remit.journal.bus import LocalBus  # only workers need it
+
+        return LocalBus()
 
     def now_ms(self) -> int:
         """Wall time of the journal's clock."""
@@ -291,16 +283,10 @@ class SqliteJournal:
         return body if self._sealing is None else self._sealing.opened(run_id, seq, body)
 
     @contextmanager
-    def reading(self) -> Iterator[apsw.Connection]:
-        """A reading connection of its own; errors of SQLite become remit's, those of the caller's files pass."""
-        try:
-            connection = connect(self.path, self._busy_timeout_ms, readonly=True, key=self._key)
-            try:
-                yield connection
-            finally:
-                connection.close()
-        except apsw.Error as error:
-            raise disk_error(error, self.path) from None
+    def reading(self) -> Iterator[Any]:
+        """A reading connection of its own, closed at the end; errors of the store become remit's."""
+        raise InternalError("internal", "this store has no reading connection")
+        yield
 
     async def aclose(self) -> None:
         """Release what is still held (as running: shown as interrupted), flush, close; raises disk_failed."""
@@ -311,14 +297,11 @@ class SqliteJournal:
                 log._open = False
                 self.writer.release(log._pending, "running")
         await self.writer.close()
-        self.bell.close()
-        self._transactions.close()
         for log in logs:
             if log._pending.failure is not None and failure is None:
                 failure = log._pending.failure()
             self._live.discard(log.run_id)
-        with self._read_lock:
-            self._reader.close()
+        self._close_readers()
         if failure is not None and failure.code == "disk_failed":
             raise failure
 
@@ -354,7 +337,98 @@ class SqliteJournal:
             del self._logs[pending.run_id]
             self._live.discard(pending.run_id)
             if pending.release_as == "waiting" and pending.released:
-                self.bell.ring(pending.run_id)
+                self._ring(pending.run_id)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        """The shared reading connection."""
+        raise InternalError("internal", "this store has no reading connection")
+        yield
+
+    def _close_readers(self) -> None:
+        """Close the shared reading connection."""
+        raise InternalError("internal", "this store has no reading connection")
+
+
+class SqliteJournal(StoredJournal):
+    """The journal in one file.
+
+    Args:
+        path: the file; made when missing (its folder is not: see open.py, which also sets the modes).
+        clock: wall time of the entries.
+        synchronous: FULL (default) or EXTRA: every commit is on the disk; NORMAL: a power cut may lose the
+            last commits, never the file.
+        busy_timeout_ms: how long to wait for another process's write.
+        audit: where the signing key and the kept heads lie, and a witness file; by default the state folder.
+        at_rest: the keys of an encrypted file, and what seals the contents of events; by default neither.
+
+    Raises: disk_failed, value_invalid (not a journal), journal_format (newer), chain_broken (altered schema),
+        key_missing, key_wrong, encryption_mismatch (see encrypted.py).
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        clock: Clock,
+        synchronous: str = "FULL",
+        busy_timeout_ms: int = 10_000,
+        audit: AuditPlace | None = None,
+        at_rest: AtRest = PLAIN,
+    ) -> None:
+        if synchronous not in SYNCHRONOUS:
+            raise Invalid("value_invalid", f"synchronous={synchronous!r:.20}: one of {', '.join(SYNCHRONOUS)}")
+        self.path = os.path.realpath(path)
+        self._clock = clock
+        self._busy_timeout_ms = busy_timeout_ms
+        self.audit = audit or default_place()
+        log = SignedLog(SigningKey(self.audit.folder), Witnesses(self.audit.folder, self.path, self.audit.witness))
+        with self._errors():
+            self._key = choose_key(self.path, at_rest.keys, busy_timeout_ms)
+            connection = connect(self.path, busy_timeout_ms, synchronous=synchronous, key=self._key)
+            try:
+                migrate(connection, log)
+                prepare(connection, self.path, busy_timeout_ms)
+                self._reader = connect(self.path, busy_timeout_ms, readonly=True, key=self._key)
+            except BaseException:
+                connection.close()
+                raise
+        self._sealing = Sealing(at_rest.payloads) if at_rest.payloads is not None else None
+        self._read_lock = threading.Lock()
+        self._live = _LIVE.setdefault(self.path, owner.Held())
+        self._logs: dict[str, StoredRunLog] = {}
+        self.bell = Bell(self.path)
+        self._ring = self.bell.ring
+        self._transactions = Transactions(self._connect, self.path)
+        self.writer = Writer(connection, self.path, log)
+
+    def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """See ports.journal.Journal."""
+        return self.bell.listen(listener)
+
+    async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
+        """Perform a transactional tool; see transactions.py."""
+        return await self._transactions.perform(key, tool, values, context)
+
+    def _connect(self) -> apsw.Connection:
+        return connect(self.path, self._busy_timeout_ms, synchronous="FULL", key=self._key)
+
+    @contextmanager
+    def reading(self) -> Iterator[apsw.Connection]:
+        """A reading connection of its own; errors of SQLite become remit's, those of the caller's files pass."""
+        try:
+            connection = connect(self.path, self._busy_timeout_ms, readonly=True, key=self._key)
+            try:
+                yield connection
+            finally:
+                connection.close()
+        except apsw.Error as error:
+            raise disk_error(error, self.path) from None
+
+    def _close_readers(self) -> None:
+        self.bell.close()
+        self._transactions.close()
+        with self._read_lock:
+            self._reader.close()
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:

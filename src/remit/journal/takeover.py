@@ -27,7 +27,7 @@ from remit.ports.journal import Entry, InboxRow
 class Takeover:
     """One attempt to activate a run: `check` on any thread, then `take` in the writer's transaction."""
 
-    def __init__(self, run_id: str, clock: Clock, live: set[str]) -> None:
+    def __init__(self, run_id: str, clock: Clock, live: owner.Held) -> None:
         self._run_id = run_id
         self._clock = clock
         self._live = live
@@ -72,7 +72,7 @@ class Takeover:
             return None
         tip = Tip(run_id, epoch=epoch + 1, seq=seq, last=digest)
         entry = tip.extend(RunResumed(epoch + 1), self._clock.now_ms())
-        _move(connection, log, entry, ("running", owner.this_process()))
+        _move(connection, log, entry, ("running", self._live.me))
         self._live.add(run_id)
         self._taken = True
         if self._given_up:
@@ -92,7 +92,7 @@ def answer(  # noqa: PLR0913, PLR0917  # what the writer's transaction, the jour
     connection: apsw.Connection,
     log: SignedLog,
     clock: Clock,
-    live: set[str],
+    live: owner.Held,
     item: str,
     make: Any,
     sealing: Sealing | None = None,
@@ -124,6 +124,21 @@ def answer(  # noqa: PLR0913, PLR0917  # what the writer's transaction, the jour
     return str(run_id)
 
 
+def fence(connection: apsw.Connection, log: SignedLog, clock: Clock, live: owner.Held, what: tuple[str, str]) -> bool:
+    """End the activation that `what` = (run id, holder) names; see ports.journal.Journal.fence."""
+    run_id, holder = what
+    row = connection.execute("SELECT seq, hash, epoch, status, owner FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise unknown(run_id)
+    seq, digest, epoch, status, found = row
+    if status in FINAL or not holder or found != holder:
+        return False
+    tip = Tip(run_id, epoch=epoch + 1, seq=seq, last=digest)
+    _move(connection, log, tip.extend(RunResumed(epoch + 1), clock.now_ms()), (None, ""))
+    live.discard(run_id)
+    return True
+
+
 def seal_of(connection: apsw.Connection, run_id: str, sealing: Sealing | None) -> Seal | None:
     """The seal of a run that goes on; raises key_destroyed once its subject was erased."""
     if sealing is not None:
@@ -143,12 +158,12 @@ def question(connection: apsw.Connection, item: str, run_id: str, seq: int, seal
     raise Conflict("chain_broken", f"run {run_id} seq {seq}: the question of {item} was altered")
 
 
-def holds(holder: str, run_id: str, live: set[str], known: dict[str, bool]) -> bool:
+def holds(holder: str, run_id: str, live: owner.Held, known: dict[str, bool]) -> bool:
     """Whether a live activation holds the run; `known` keeps the answers of one listing."""
-    if holder == owner.this_process():
+    if holder == live.me:
         return run_id in live
     if holder not in known:
-        known[holder] = owner.alive(holder)
+        known[holder] = live.alive(holder)
     return known[holder]
 
 
@@ -160,12 +175,12 @@ def known_name(run_id: str) -> str:
 
 
 def is_text(value: str) -> bool:
-    """Whether SQLite can hold `value`: text with a lone surrogate is not UTF-8."""
+    """Whether a store can hold `value`: text with a lone surrogate is not UTF-8, and Postgres takes no U+0000."""
     try:
         value.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in value
 
 
 def unknown(run_id: str) -> Invalid:
@@ -173,7 +188,7 @@ def unknown(run_id: str) -> Invalid:
     return Invalid("run_unknown", f"no run {run_id!r:.80}")
 
 
-def _check_free(run_id: str, holder: str, live: set[str]) -> None:
+def _check_free(run_id: str, holder: str, live: owner.Held) -> None:
     if holds(holder, run_id, live, {}):
         raise Conflict("run_active", f"run {run_id} is active in process {holder.partition(':')[0]}")
 

@@ -128,7 +128,7 @@ class Writer:
         self._log.witnesses.close()
         try:
             self._connection.close()
-        except apsw.Error:
+        except (apsw.Error, RemitError):
             pass  # a disk that fails while the WAL is moved: what was committed is in the WAL
 
     # ---- under _lock
@@ -205,7 +205,7 @@ class Writer:
 
     def _write(self, parts: Sequence[Part], logs: dict[str, Pending]) -> None:
         try:
-            refused = write(self._connection, self._log, parts)
+            refused = self._commit(parts)
             self.commits += 1
         except Exception as error:  # the thread must live: whatever it is, it belongs to this batch's runs
             if isinstance(error, apsw.ConstraintError) and len(parts) > 1:
@@ -229,6 +229,10 @@ class Writer:
                 pending.on_end(pending)
         self._log.committed(self._connection)
         self._clear_abandoned()
+
+    def _commit(self, parts: Sequence[Part]) -> dict[str, str]:
+        """Write the parts in one transaction; see commit.write."""
+        return write(self._connection, self._log, parts)
 
     def _fail(self, parts: Sequence[Part], logs: dict[str, Pending], error: RemitError) -> None:
         kind, code, message = type(error), error.code, error.message
@@ -256,7 +260,7 @@ class Writer:
             self._connection.executemany("UPDATE runs SET owner = '' WHERE run_id = ? AND epoch = ?", self._abandoned)
             self._connection.execute("COMMIT")
             self._abandoned.clear()
-        except apsw.Error:
+        except (apsw.Error, RemitError):
             rollback(self._connection)  # tried again after the next batch
 
     def _command(

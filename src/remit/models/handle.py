@@ -12,6 +12,7 @@ from remit.errors import Invalid
 from remit.ports.runtime import current
 
 if TYPE_CHECKING:
+    from remit.models.setup import Setup
     from remit.models.stream import ModelStream
 
 
@@ -106,3 +107,16 @@ def spec_of(tool: Any) -> ToolSpec:
     if not isinstance(tool, Tool) and not callable(tool):
         raise Invalid("value_invalid", f"not a ToolSpec, a tool or a function: {tool!r:.80}")
     return (tool if isinstance(tool, Tool) else Tool(tool)).spec
+
+
+def made_setup(settings: Any) -> Setup | None:
+    """What the settings say of models (models/setup.py); None = nothing, and nothing is loaded."""
+    sections = settings.model_sections
+    if not sections:
+        return None
+    import os
+
+    from remit.config import resolve_secret
+    from remit.models.setup import Setup
+
+    return Setup(sections, lambda reference: resolve_secret(reference, os.environ))

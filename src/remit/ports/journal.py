@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from remit.core.events import Event, RunStarted
+from remit.ports.bus import Bus
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -100,8 +101,34 @@ class Journal(Protocol):
         """
         ...
 
-    def read(self, run_id: str, after_seq: int = 0) -> list[Entry]:
-        """The run's events after `after_seq`, in order; raises run_unknown."""
+    async def fence(self, run_id: str, holder: str) -> bool:
+        """End the activation that `holder` has of the run, whether or not that process still lives.
+
+        From then on it writes nothing (`stale_epoch`) and anybody may activate the run. False = another holds the
+        run, nobody does, or it has ended; nothing is changed. For whoever knows better than this machine that the
+        holder lost the run: a dispatcher whose heartbeat stopped. Raises run_unknown.
+        """
+        ...
+
+    def parked(self, limit: int = 10_000) -> list[str]:
+        """Runs that could go on now, the oldest first: nobody holds them, they are no child's, and no question is open.
+
+        Those are runs whose process is gone, runs that were submitted and never begun, and runs whose questions were
+        all answered.
+        """
+        ...
+
+    def read(self, run_id: str, after_seq: int = 0, limit: int = -1) -> list[Entry]:
+        """The run's events after `after_seq`, in order, at most `limit` (-1 = all); raises run_unknown."""
+        ...
+
+    @property
+    def me(self) -> str:
+        """What `holder` says of the runs that this process holds."""
+        ...
+
+    def bus(self) -> Bus:
+        """A wake-up bus between all who use this journal, as far as the store has one; close it yourself."""
         ...
 
     def runs(self, limit: int = 100) -> list[RunRow]:

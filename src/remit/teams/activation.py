@@ -22,18 +22,18 @@ from msgspec import Struct
 
 from remit.agents.runner import RunOptions
 from remit.core.budget import UNLIMITED, Budget, meet_budgets
-from remit.core.events import CancelRequested, EffectDone, RunDone, RunStarted
+from remit.core.events import EffectDone, RunDone, RunStarted
 from remit.core.ids import new_id
-from remit.core.labels import USER, Label, join
-from remit.core.messages import as_messages
+from remit.core.labels import USER, join
 from remit.core.remit import TOP, UNSET, Layer, Remit
 from remit.core.schema import encode_foreign
 from remit.errors import Conflict, Exhausted, RemitError
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import current, current_call, reset_current, set_current
 from remit.teams.outcome import Parked, TeamEnd, UserCode
+from remit.teams.recording import Recording, as_task
 from remit.teams.values import Progress, TeamRun
-from remit.teams.work import Place, Recording, Work
+from remit.teams.work import Place, Work
 
 if TYPE_CHECKING:
     from remit.agents.runner import Runner
@@ -123,20 +123,6 @@ async def carry_out(job: Job, task: Any, body: Callable[[Work], Awaitable[Any]],
     return await _drive(runtime, job, work, body, options)
 
 
-def as_task(task: Any) -> tuple[Any, Label]:
-    """The task as text, or as it is where it is no message; and its label."""
-    if isinstance(task, str):
-        return task, USER
-    kind = type(task).__name__
-    if kind == "Message" or (isinstance(task, list | tuple) and task and type(task[0]).__name__ == "Message"):
-        label = USER
-        messages = as_messages(task)
-        for message in messages:
-            label = label if message.label is None else join(label, message.label)
-        return "\n".join(m.text for m in messages), label
-    return task, USER
-
-
 async def _begin(runtime: Runner, job: Job, task: Any, options: Options) -> Scope:
     held = _Held(job)
     call = current_call.get()
@@ -172,9 +158,8 @@ async def _drive(
     runtime: Runner, job: Job, work: Work, body: Callable[[Work], Awaitable[Any]], options: Options
 ) -> TeamRun:
     scope = work.scope
-    task = asyncio.current_task()
-    assert task is not None
-    runtime._active[scope.run_id] = task
+    caller = current_call.get()
+    runtime._enter(scope, caller)
     token = current_call.set(Place(scope, ""))
     runtime_token = set_current(Recording(runtime, work))
     seconds = scope.ledger.budget.seconds if job.timeout_s is None else job.timeout_s
@@ -188,12 +173,14 @@ async def _drive(
     finally:
         reset_current(runtime_token)
         current_call.reset(token)
-        runtime._active.pop(scope.run_id, None)
-    caller = current_call.get()
+        runtime._leave(scope.run_id, caller)
     if caller is not None:
         caller.label = join(caller.label, work.label)
     run.name, run.kind, run.progress, run.answers = job.name, job.kind, work.progress, tuple(work.answers.values())
-    return await _end(runtime, scope, run)
+    run = await _end(runtime, scope, run)
+    if run.status in ("waiting", "cancelled"):
+        runtime._upwards(run, caller)
+    return run
 
 
 async def _attempt(
@@ -219,7 +206,7 @@ async def _attempt(
         return TeamRun(scope.run_id, end.status, partial.output, end.error)
     except asyncio.CancelledError:
         # The run ends here with what it has (docs/adr/0002-cancellation.md); the caller gets its result.
-        scope.emit(runtime._cancelled.pop(scope.run_id, CancelRequested("caller")))
+        scope.emit(runtime._why(scope.run_id))
         return TeamRun(scope.run_id, "cancelled", partial.output, Exhausted("cancelled", "the team was cancelled"))
     error = user_code.error
     if limit is not None and limit.expired and (isinstance(error, TimeoutError) or error is None):

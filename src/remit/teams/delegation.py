@@ -34,7 +34,7 @@ def agent_tool(member: Any, description: str = "", *, timeout_s: float = TOOL_TI
     """An agent or a team as a tool of one text argument, `task`; its run is a child of the caller's.
 
     The child's id follows from the caller's run and the call's key, so that after a crash the same child goes on. A
-    member that waits for a person, or that failed, is an error of the tool.
+    member that waits for a person makes its caller wait; one that failed is an error of the tool.
 
     Args:
         member: the agent or team.
@@ -57,11 +57,6 @@ def agent_tool(member: Any, description: str = "", *, timeout_s: float = TOOL_TI
         else:
             resume, start = partial(member.resume, child), partial(member.carry_out, task, run_id=child)
         run = await (resume(**options) if known else start(**options))
-        if run.status == "waiting":
-            items = ", ".join(run.waiting_for)
-            raise Unavailable(
-                "team_failed", f"{name_of(member)} waits for a person", hint=f"Answer {items} in the inbox."
-            )
         if run.status != "ok":
             raise run.error or Unavailable("team_failed", f"{name_of(member)} ended {run.status}")
         return run.output

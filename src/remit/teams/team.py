@@ -19,10 +19,11 @@ from remit.core.remit import UNSET, Remit
 from remit.core.tools import Tool
 from remit.errors import Invalid
 from remit.ports.runtime import current, current_call
-from remit.teams.activation import Job, Options, carry_out
+from remit.teams.activation import Job, Options, carry_out, real_runtime
 from remit.teams.members import members_of, name_of, own_calls
+from remit.teams.recording import Recording
 from remit.teams.values import Estimate, TeamRun
-from remit.teams.work import Place, Policy, Recording, Work
+from remit.teams.work import Place, Policy, Work
 
 TIMEOUT_S: Final = 300.0  # Source: spec/teams.md 3
 LONG_TIMEOUT_S: Final = 600.0  # map_reduce and swarm. Source: spec/teams.md 3
@@ -126,7 +127,13 @@ class Team:
 
         run = await carry_out(self.job(), task, body, Options(**options))
         run.estimate = self.estimate()
+        if run.status == "waiting" and current_call.get() is None and real_runtime()._came_meanwhile(run.waiting_for):
+            return await self.resume(run.id, **{k: v for k, v in options.items() if k not in ("run_id", "resume")})
         return run
+
+    async def start_in(self, runtime: Any, task: Any, **options: Any) -> TeamRun:
+        """What a runtime, a workflow or a host calls for a definition that is no agent."""
+        return await self.carry_out(task, **options)
 
     async def resume(self, run_id: str, **options: Any) -> TeamRun:
         """Go on with a run after a crash or a wait: finished members are read from the journal, not run again."""

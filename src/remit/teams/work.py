@@ -164,7 +164,7 @@ class Work:
             if answer.ok:
                 return answer
             self._must_have_budget(member, answer)
-            if attempt >= policy.retries or answer.status in ("denied", "exhausted"):
+            if attempt >= policy.retries or answer.status in ("denied", "exhausted", "cancelled"):
                 return answer
             attempt += 1
 
@@ -179,7 +179,7 @@ class Work:
     ) -> tuple[Run, bool]:
         """The member's run under `key`, and whether it passed its time; read from the journal when it was done before.
 
-        Raises: Parked, NonDeterminism, asyncio.CancelledError (also where the member's run has swallowed it).
+        Raises: Parked, NonDeterminism.
         """
         name, text = name_of(member), text_of(prompt)
         digest = measure_arguments(name, text)[1]
@@ -210,7 +210,7 @@ class Work:
             raise Parked(run.waiting_for)
         task = asyncio.current_task()
         if run.status == "cancelled" and not late and task is not None and task.cancelling():
-            raise asyncio.CancelledError  # the member's run ended well (ADR 0002); ours is cancelled too
+            task.uncancel()  # somebody stopped this member alone; with us it would have raised (ADR 0002)
         if late:
             run.error = Exhausted("deadline_exceeded", f"{name} passed its {timeout_s:g} s")
         self._record(key, run, place, late)
@@ -336,30 +336,6 @@ class Work:
         body = _encode(value)
         self.scope.emit(EffectDone(key, msgspec.Raw(body), self.scope.label))
         return msgspec.json.decode(body)  # the same value now as after a resume
-
-
-class Recording:
-    """The runtime as a team's own code sees it: what it runs there is a recorded child of the team."""
-
-    __slots__ = ("real", "work")
-
-    def __init__(self, real: Runner, work: Work) -> None:
-        self.real = real
-        self.work = work
-
-    async def run(self, agent: Any, task: Any, **options: Any) -> Run:
-        """As Runner.run; inside the team's own code under the next key of its place."""
-        place = current_call.get()
-        if type(place) is not Place or place.scope is not self.work.scope:
-            return await self.real.run(agent, task, **options)
-        from remit.teams.activation import as_task
-
-        prompt, label = as_task(task)
-        place.label = join(place.label, label)
-        return (await self.work.child(place.next(name_of(agent)), agent, prompt, place))[0]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
 
 
 def check_digest(key: str, record: Any, name: str, digest: str) -> None:

@@ -14,8 +14,9 @@ from remit.testing.flow_gate import Ask, ToolGate, tool_gate
 from remit.testing.function import FunctionModel
 from remit.testing.replay import ReplayModel
 from remit.testing.scripted import ScriptedModel, Step
-from remit.testing.server import WireFault, WireServer
+from remit.testing.server import WireServer
 from remit.testing.sim_loop import SimClock, SimLoop
+from remit.testing.wire_faults import WireFault
 
 __all__ = [
     "Ask",

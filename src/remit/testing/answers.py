@@ -14,6 +14,9 @@ PIECE_CHARS: Final = 16
 """characters of one delta: small enough that a short text arrives in several pieces"""
 _encode: Final = msgspec.json.Encoder().encode
 
+Frames = Iterator[tuple[str, Any]]
+"""(event name or "", JSON) of a streamed answer"""
+
 
 def as_reply(value: Any, model: str) -> Reply:
     """A Reply from a Reply, a string, one part or a list of parts; raises message_invalid."""
@@ -27,13 +30,13 @@ def pieces(reply: Reply) -> Iterator[StreamEvent]:
     for part in reply.parts:
         match part:
             case Text(text=text):
-                yield from (TextDelta(piece) for piece in _cut(text))
+                yield from (TextDelta(piece) for piece in cut(text))
             case Thinking(text=text):
-                yield from (ThinkingDelta(piece) for piece in _cut(text))
+                yield from (ThinkingDelta(piece) for piece in cut(text))
             case ToolCall():
                 arguments = part.invalid or _encode(part.arguments).decode()
                 yield ToolCallDelta(calls, part.id, part.name)
-                yield from (ToolCallDelta(calls, arguments=piece) for piece in _cut(arguments))
+                yield from (ToolCallDelta(calls, arguments=piece) for piece in cut(arguments))
                 calls += 1
             case _:
                 pass  # media and data have no deltas; they come with the folded reply
@@ -54,5 +57,21 @@ def said(message: Message) -> str:
     return "\n".join(found)
 
 
-def _cut(text: str) -> list[str]:
+def cut(text: str) -> list[str]:
+    """A text in pieces of PIECE_CHARS."""
     return [text[i : i + PIECE_CHARS] for i in range(0, len(text), PIECE_CHARS)]
+
+
+def texts_and_calls(reply: Reply) -> list[Text | ToolCall]:
+    """The parts that every wire can send."""
+    return [part for part in reply.parts if isinstance(part, Text | ToolCall)]
+
+
+def call_arguments(call: ToolCall) -> str:
+    """The arguments as the JSON text that wires send."""
+    return call.invalid or _encode(call.arguments).decode()
+
+
+def chat_call(call: ToolCall) -> dict[str, Any]:
+    """A call as openai-chat and cohere-v2 hold it."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call_arguments(call)}}

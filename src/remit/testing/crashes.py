@@ -185,11 +185,12 @@ class _Life:
 
     async def activation(self) -> Any:
         """One activation: its Run, or None when the process died; what waits is answered afterwards."""
-        try:
-            run = await _activation(self.crashing, self.clock, self.load, self._run_id)
-        except BaseException as e:
-            if not _is_crash(e):
-                raise
+        work = _activation(self.crashing, self.clock, self.load, self._run_id)
+        found: Any = await asyncio.gather(work, return_exceptions=True)
+        run = found[0]
+        if isinstance(run, BaseException):
+            if not _is_crash(run):
+                raise run
             run = None
             await self.journal.aclose()
             self.journal = self._open(self.clock, self._name)

@@ -15,25 +15,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from base64 import b64decode
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
-from remit.core.model import Reply
 from remit.core.usage import Usage
 from remit.errors import Invalid
 from remit.testing.answers import as_reply
 from remit.testing.replay import Exchange, read_exchanges
-from remit.testing.wire_replies import error_frame, failure, streamed, whole
+from remit.testing.wire_faults import INSTEAD, Asked, WireFault, write_broken, write_chunked, write_whole
+from remit.testing.wire_replies import streamed, whole
 
-FaultKind = Literal[
-    "status", "truncated", "reset", "slow", "stall", "duplicated", "garbage", "error_frame", "html", "oversized",
-    "not_utf8", "nan", "silent",
-]  # fmt: skip
-WaitForm = Literal["", "seconds", "date", "ms", "body"]
 MAX_REQUEST_BYTES: Final = 64 * 1024 * 1024
 USAGE: Final = Usage(10, 4, 0, 5)
 _TAILS: Final = (
@@ -46,39 +40,6 @@ _TAILS: Final = (
     ("/converse-stream", "bedrock-converse"),
     ("/chat", "cohere-v2"),
 )
-_REASONS: Final = {200: "OK", 404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
-
-
-class WireFault(Struct, frozen=True):
-    """One fault of a provider.
-
-    status      the answer has `status`; `wait_s` is asked for in the form `wait`
-    truncated   the body ends cleanly in the middle      reset   the connection is reset in the middle
-    slow        `delay_s` before every piece             stall   nothing comes after the middle
-    silent      no answer at all                         duplicated   the whole stream comes a second time
-    garbage     bytes that mean nothing in the middle    error_frame  an error inside the stream
-    html        a web page with status 200               oversized    a body of `size_bytes`
-    not_utf8, nan   a body that is no valid JSON
-    """
-
-    kind: FaultKind
-    status: int = 503
-    wait: WaitForm = ""
-    wait_s: float = 0.0
-    delay_s: float = 0.0
-    size_bytes: int = 0
-    middle: float = 0.5
-    """share of the body that arrives before the fault"""
-
-
-class Asked(Struct, frozen=True):
-    """A request as the server saw it."""
-
-    wire: str
-    path: str
-    headers: dict[str, str]
-    body: Any
-    stream: bool
 
 
 class WireServer:
@@ -110,7 +71,7 @@ class WireServer:
         return f"http://127.0.0.1:{self.port}{codec.version_path}"
 
     async def __aenter__(self) -> WireServer:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -163,7 +124,7 @@ class WireServer:
             return False
         line = first + await reader.readline() if first.isalpha() else first
         if line.count(b" ") != 2:  # not HTTP, for example a TLS greeting
-            await _whole(writer, 400, {}, b"not HTTP")
+            await write_whole(writer, 400, {}, b"not HTTP")
             return False
         path = line.split(b" ")[1].decode("latin-1")
         headers: dict[str, str] = {}
@@ -182,21 +143,21 @@ class WireServer:
 
     async def _reply(self, asked: Asked, fault: WireFault | None, writer: asyncio.StreamWriter) -> bool:
         if not asked.wire:
-            await _whole(writer, 404, {}, b'{"error":{"message":"no wire has this path"}}')
+            await write_whole(writer, 404, {}, b'{"error":{"message":"no wire has this path"}}')
             return True
-        if fault is not None and fault.kind in _INSTEAD:
-            return await _INSTEAD[fault.kind](asked, fault, writer)
+        if fault is not None and fault.kind in INSTEAD:
+            return await INSTEAD[fault.kind](asked, fault, writer)
         status, headers, pieces = self._pieces(asked)
         if fault is not None and fault.kind == "duplicated":
             pieces = [*pieces, *pieces] if asked.stream else pieces
             fault = None
         if fault is None:
             if asked.stream and status == 200:
-                await _chunked(writer, headers, pieces)
+                await write_chunked(writer, headers, pieces)
             else:
-                await _whole(writer, status, headers, b"".join(pieces))
+                await write_whole(writer, status, headers, b"".join(pieces))
             return True
-        return await _broken(asked, fault, writer, headers, pieces)
+        return await write_broken(asked, fault, writer, headers, pieces)
 
     def _pieces(self, asked: Asked) -> tuple[int, dict[str, str], list[bytes]]:
         """(status, headers, the body in pieces) of the answer without a fault."""
@@ -256,114 +217,3 @@ def _recorded(exchange: Exchange) -> tuple[int, dict[str, str], list[bytes]]:
         )
     body = response.text.encode() if response.text is not None else msgspec.json.encode(response.body)
     return response.status, response.headers, [body]
-
-
-# ---- what is written -----------------------------------------------------------------------------
-
-
-def _head(status: int, headers: dict[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}", *(f"{name}: {headers[name]}" for name in headers)]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-async def _whole(writer: asyncio.StreamWriter, status: int, headers: dict[str, str], body: bytes) -> None:
-    kept = {
-        name: value for name, value in headers.items() if name.lower() not in ("content-length", "transfer-encoding")
-    }
-    writer.write(_head(status, kept | {"content-length": str(len(body))}) + body)
-    await writer.drain()
-
-
-async def _chunked(
-    writer: asyncio.StreamWriter,
-    headers: dict[str, str],
-    pieces: Sequence[bytes],
-    *,
-    delay_s: float = 0.0,
-    end: bool = True,
-) -> None:
-    writer.write(_head(200, headers | {"transfer-encoding": "chunked"}))
-    for piece in pieces:
-        if delay_s:
-            await writer.drain()
-            await asyncio.sleep(delay_s)
-        writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-        await writer.drain()
-    if end:
-        writer.write(b"0\r\n\r\n")
-    await writer.drain()
-
-
-async def _broken(
-    asked: Asked, fault: WireFault, writer: asyncio.StreamWriter, headers: dict[str, str], pieces: Sequence[bytes]
-) -> bool:
-    """An answer that goes wrong in the middle; returns whether the connection lives on."""
-    cut = max(1, int(len(pieces) * fault.middle))
-    if not asked.stream:
-        body = b"".join(pieces)
-        pieces, cut = [body[: int(len(body) * fault.middle)], body[int(len(body) * fault.middle) :]], 1
-    shown = list(pieces[:cut])
-    if fault.kind == "slow":
-        await _chunked(writer, headers, pieces, delay_s=fault.delay_s)
-        return True
-    if fault.kind == "garbage":
-        shown += [b"\x00\xff{not a frame\n\n" if asked.wire == "bedrock-converse" else b"data: {not json\xff\n\n"]
-    elif fault.kind == "error_frame":
-        shown += [error_frame(asked.wire, "the service is overloaded")]
-    ends = fault.kind in ("truncated", "garbage", "error_frame")
-    await _chunked(writer, headers, shown, end=ends)
-    if fault.kind == "reset":
-        await asyncio.sleep(0.02)  # what was sent arrives before the reset
-        writer.transport.abort()
-        return False
-    if fault.kind == "stall":
-        await asyncio.sleep(fault.delay_s or 3600)
-    return ends
-
-
-async def _status(asked: Asked, fault: WireFault, writer: asyncio.StreamWriter) -> bool:
-    headers = {"content-type": "application/json"}
-    wait = f"{fault.wait_s:g}"
-    if fault.wait == "seconds":
-        headers["retry-after"] = wait
-    elif fault.wait == "ms":
-        headers["retry-after-ms"] = f"{fault.wait_s * 1000:g}"
-    elif fault.wait == "date":
-        from email.utils import formatdate
-
-        # A fixed date and a hint relative to it: no wall clock is needed to obey.
-        headers |= {"date": formatdate(0, usegmt=True), "retry-after": formatdate(fault.wait_s, usegmt=True)}
-    body = failure(asked.wire, fault.status, "a fault of the test.", f"{wait}s" if fault.wait == "body" else "")
-    await _whole(writer, fault.status, headers, body)
-    return True
-
-
-async def _silent(asked: Asked, fault: WireFault, writer: asyncio.StreamWriter) -> bool:
-    await asyncio.sleep(fault.delay_s or 3600)
-    return False
-
-
-async def _odd(asked: Asked, fault: WireFault, writer: asyncio.StreamWriter) -> bool:
-    body = {
-        "html": b"<!doctype html><html><head><title>Portal</title></head><body>Sign in</body></html>",
-        "not_utf8": b'{"choices":[{"message":{"content":"\xff\xfe"}}]}',
-        "nan": b'{"choices":[],"candidates":NaN,"content":NaN,"output":NaN,"message":NaN,"usage":Infinity}',
-        "oversized": b" " * fault.size_bytes,
-    }[fault.kind]
-    kind = "text/html" if fault.kind == "html" else "application/json"
-    await _whole(writer, 200, {"content-type": kind}, body)
-    return True
-
-
-_Instead = Callable[[Asked, WireFault, asyncio.StreamWriter], Coroutine[Any, Any, bool]]
-_INSTEAD: Final[dict[str, _Instead]] = {
-    "status": _status,
-    "silent": _silent,
-    **dict.fromkeys(("html", "not_utf8", "nan", "oversized"), _odd),
-}
-
-
-def canned(value: Any) -> Reply:
-    """The reply that the server makes of `value`; for comparison with what arrived."""
-    reply = as_reply(value, "canned")
-    return reply if reply.usage != Usage() else msgspec.structs.replace(reply, usage=USAGE)

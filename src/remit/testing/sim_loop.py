@@ -101,10 +101,12 @@ class SimLoop(asyncio.BaseEventLoop):
             handle._run()
 
     def _process_events(self, event_list: Any) -> None:
-        """No I/O, no events."""
+        """No I/O, no events: whoever calls this has made a selector of its own."""
+        assert not event_list
 
     def _write_to_self(self) -> None:
-        """Nobody sleeps in a selector."""
+        """Nobody sleeps in a selector, so there is nobody to wake."""
+        return None
 
 
 class _Task(asyncio.Task[Any]):
@@ -128,20 +130,34 @@ def _task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> _Task:
     return task
 
 
+class _Into:
+    """What is raised becomes the future's."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+
+    def __enter__(self) -> _Into:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
+        if error is not None:
+            self._future.set_exception(error)
+        return True
+
+
 class _Inline(Executor):
     """Runs what is given to a thread at once."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """A future that is done."""
         future: Future[Any] = Future()
-        try:
+        with _Into(future):
             future.set_result(fn(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nothing to stop."""
+        """There is no thread to stop."""
+        return None
 
 
 class SimClock:

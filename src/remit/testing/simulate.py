@@ -112,26 +112,26 @@ async def _simulation(seed: int, loop: SimLoop) -> Simulated:
 
 async def _life(outside: tuple[CrashingJournal, SimClock, World], loads: dict[str, Any], faults: _Faults) -> bool:
     """One process, until all its runs have ended or it dies; returns whether it died."""
+    (error,) = await asyncio.gather(_process(outside, loads, faults), return_exceptions=True)
+    if error is not None and not outside[0].dead:
+        raise error
+    return outside[0].dead
+
+
+async def _process(outside: tuple[CrashingJournal, SimClock, World], loads: dict[str, Any], faults: _Faults) -> None:
     crashing, clock, world = outside
     runtime = Runtime(crashing, clock=clock, tune_gc=False)
     set_current(runtime)
     begun = {row.run_id for row in crashing.runs(1000)}
-    try:
-        async with Host(runtime, [load.root for load in loads.values()]) as host:
-            for run_id, load in loads.items():
-                if run_id not in begun:
-                    await host.start(load.root, load.task, run_id=run_id)
-            async with asyncio.TaskGroup() as group:
-                person = group.create_task(_person(runtime, world, faults))
-                for run_id in loads:
-                    await host.ended(run_id)
-                person.cancel()
-    except BaseException as error:
-        if not crashing.dead:
-            raise
-        del error
-        return True
-    return False
+    async with Host(runtime, [load.root for load in loads.values()]) as host:
+        for run_id, load in loads.items():
+            if run_id not in begun:
+                await host.start(load.root, load.task, run_id=run_id)
+        async with asyncio.TaskGroup() as group:
+            person = group.create_task(_person(runtime, world, faults))
+            for run_id in loads:
+                await host.ended(run_id)
+            person.cancel()
 
 
 async def _person(runtime: Runtime, world: World, faults: _Faults) -> None:

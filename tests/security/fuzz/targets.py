@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from remit.adapters.http.broker_head import read_head
 from remit.adapters.http.broker_hello import read_hello
+from remit.adapters.mcp.arguments import check_arguments
 from remit.adapters.tools._argv import split_command
 from remit.adapters.tools._html import html_text
 from remit.adapters.tools._hunks import apply_hunks
@@ -33,6 +34,12 @@ from remit.guard.pii_tokens import Shower, Tokens
 from remit.guard.policy_site import parse_site_policy
 from remit.journal.chain import decode_event
 from remit.wire import anthropic_messages, openai_chat, openai_responses
+from remit.wire.mcp.http import mirrored, mirrored_paths, reply_frames
+from remit.wire.mcp.lines import LineReader
+from remit.wire.mcp.messages import Result
+from remit.wire.mcp.messages import decode as decode_mcp
+from remit.wire.mcp.session import Answer, Session
+from remit.wire.mcp.tools import read_called, read_tools
 from remit.wire.sse import SseParser
 
 Target = Callable[[bytes], Any]
@@ -172,11 +179,34 @@ def _guardrails(data: bytes) -> None:
             assert 0 <= hit.confidence <= 1
 
 
+def _mcp(data: bytes) -> None:
+    """A server's bytes through framing, session, definitions, results and a call's arguments."""
+    for line in LineReader().feed(data + b"\n"):
+        session = Session({"name": "fuzz", "version": "1"}, "2025-03-26")
+        session.request("tools/list", {})
+        for event in session.receive(line):
+            if isinstance(event, Answer) and isinstance(event.message, Result):
+                result = event.message.result
+                if "tools" in result:
+                    for each in read_tools(result)[0]:
+                        mirrored(mirrored_paths(each.input_schema), result)
+                        check_arguments(result, each.input_schema)
+                else:
+                    read_called(result)
+
+
+def _mcp_http(data: bytes) -> None:
+    for frame in reply_frames("text/event-stream", data):
+        decode_mcp(frame, batch=True)
+
+
 TARGETS: Final[dict[str, Target]] = {
     **{f"{name}/reply": codec.decode for name, codec in CODECS.items()},
     **{f"{name}/stream": _streamed(codec) for name, codec in CODECS.items()},
     **{f"{name}/error": _failed(codec) for name, codec in CODECS.items()},
     "sse": _sse,
+    "mcp": _mcp,
+    "mcp/http": _mcp_http,
     "proxy head": read_head,
     "tls hello": read_hello,
     "remit.toml": _config,
@@ -205,6 +235,8 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "openai_responses/stream": (b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"a"}\n\nevent: response.completed\ndata: {"type":"response.completed","response":{"output":[]}}\n\n',),
     "anthropic_messages/reply": (b'{"type":"message","content":[{"type":"text","text":"a"},{"type":"tool_use","id":"1","name":"f","input":{}}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}',),
     "anthropic_messages/stream": (b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\nevent: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}\n\n',),
+    "mcp": (b'{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"t","description":"d","inputSchema":{"type":"object","properties":{"a":{"type":"string","x-mcp-header":"A","enum":["x"]}},"required":["a"],"additionalProperties":false}}],"nextCursor":"n"}}', b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"x"},{"type":"resource","resource":{"uri":"u","blob":"AA=="}}],"isError":true,"_meta":{"remit/label":{"integrity":"tool","readers":["a"],"sources":["s"]}}}}', b'[{"jsonrpc":"2.0","id":"s","method":"ping"},{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"m","data":{}}}]'),
+    "mcp/http": (b'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\n',),
     "sse": (b": c\r\nevent: a\rdata: 1\ndata: 2\n\nid: 3\nretry: 10\n\n\xef\xbb\xbfdata:x\n\n",),
     "proxy head": (b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", b"GET http://a.example/x HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"),
     "tls hello": (bytes.fromhex("16030100310100002d0303") + bytes(32) + bytes.fromhex("000002130101000000"),),

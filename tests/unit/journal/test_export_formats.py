@@ -33,7 +33,7 @@ def test_json_holds_the_canonical_record() -> None:
         "actor": "agent:a", "grant": "ab" * 8, "effect": "write_file", "key": "turn/1/call/0", "digest": "d1",
         "needs": ["fs.write:out/x"], "decision": "allow", "rule": "", "reason": "because", "prev": "00" * 32,
         "label": {"integrity": "untrusted", "readers": ["ann", "bob"], "sources": ["tool:web_fetch"]},
-        "hash": "11" * 32,
+        "hash": "11" * 32, "grants": [],
     }  # fmt: skip
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from remit import Runtime, tool
+from remit import Agent, Reply, Runtime, ToolCall, ToolResult, tool
 from remit.core.events import WaitClosed
 from remit.errors import NonDeterminism
 from remit.ports.approver import Answer
 from remit.teams.graph import END, START, Graph, each, gate, loop, node, retry, subgraph
-from remit.testing import FakeClock
+from remit.teams.patterns.pipeline import Pipeline
+from remit.testing import FakeClock, FunctionModel
 from remit.testing.crash import Crash, CrashJournal
 from unit.teams.in_loop import in_loop
 
@@ -297,3 +298,62 @@ async def test_an_interrupted_tool_is_in_doubt_not_repeated() -> None:
     async with Runtime(store, tune_gc=False):
         run = await graph.resume(store.runs()[0].run_id)
         assert (run.status, len(calls), store.inbox()[0].kind) == ("waiting", 1, "in_doubt")
+
+
+@in_loop
+async def test_a_member_that_waits_parks_its_team() -> None:
+    """A question inside a team inside a team parks all of them; its answer lets all go on, and nothing runs twice."""
+    ran: list[str] = []
+
+    async def before(text: str) -> str:
+        ran.append("before")
+        return text
+
+    async def asks(state: State, ctx: Any) -> dict[str, Any]:
+        return {"text": await ctx.ask("Name?")}
+
+    async def after(text: str) -> str:
+        ran.append("after")
+        return text
+
+    def make() -> Any:
+        return Pipeline(before, Pipeline(Graph(State).edges((START, asks, END)), name="inner"), after)
+
+    store = journal()
+    async with Runtime(store, tune_gc=False):
+        run = await make().run("go")
+        assert (run.status, len(run.waiting_for), ran) == ("waiting", 1, ["before"])
+        await answer(store, "edited", {"answer": "Ada"})
+        run = await make().resume(run.id)
+    assert (run.status, ran) == ("ok", ["before", "after"])
+    assert '"text":"Ada"' in run.output
+    assert store.verify() == []
+
+
+@in_loop
+async def test_an_agent_that_waits_for_approval_parks_its_team() -> None:
+    """An agent's tool call that a person must approve parks the team; approved, the call is made once."""
+    sent: list[str] = []
+
+    @tool(effect="write")
+    async def send(text: str) -> str:
+        """Send it."""
+        sent.append(text)
+        return "sent"
+
+    def script(request: Any) -> Any:
+        done = isinstance(request.messages[-1].parts[0], ToolResult)
+        return Reply("all done") if done else Reply([ToolCall("1", "send", {"text": "hello"})])
+
+    from remit.guard.modes import Policy
+    from remit.guard.policy import Rulebook
+
+    agent = Agent("sender", FunctionModel(script, name="function:s"), tools=[send])
+    book = Rulebook(Policy(autonomy="supervised"))
+    store = journal()
+    async with Runtime(store, tune_gc=False, rulebook=book):
+        run = await Pipeline(agent).run("go")
+        assert (run.status, sent) == ("waiting", [])
+        await answer(store)
+        run = await Pipeline(agent).resume(run.id)
+    assert (run.status, run.output, sent) == ("ok", "all done", ["hello"])

@@ -11,7 +11,7 @@ from remit.wire.mcp.messages import broken
 from remit.wire.mcp.tools import MAX_TOOLS, Definition, read_tools
 
 MAX_PAGES: Final = 32
-OPEN_S: Final = 20.0
+OPEN_S: Final = 30.0
 """to find out the revision, and to list the tools"""
 PROBE_S: Final = 3.0
 """how long a server of the older revisions may be silent before it is asked to initialize"""

@@ -12,6 +12,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from remit.adapters.mcp.arguments import check_arguments
@@ -21,10 +22,12 @@ from remit.adapters.mcp.reach import Outside, Reach, argument_headers
 from remit.core import needs
 from remit.core.effects import Need
 from remit.core.labels import join
+from remit.core.remit import Remit
 from remit.core.sections import McpSection
 from remit.core.tools import MAX_RESULT_CHARS, Tool
 from remit.errors import Denied, Exhausted, Invalid, RemitError, Unavailable
 from remit.ports.runtime import current_call
+from remit.ports.sandbox import Servant
 from remit.ports.tool import Context
 from remit.wire.mcp.tools import Called, Definition, clean, label_meta, read_called
 
@@ -216,6 +219,17 @@ class Servers:
         reach.answered()
         call.label = join(call.label, called.label)
         return called
+
+
+def make_servers(
+    entries: Sequence[McpSection],
+    folder: str,
+    sandbox: Callable[[], Servant],
+    way_out: Callable[[tuple[str, ...]], AbstractAsyncContextManager[str]],
+    writable: Callable[[Remit], tuple[str, ...]],
+) -> Servers:
+    """The servers of a runtime, with the approvals in `folder`."""
+    return Servers(entries, Pins(folder), Outside(sandbox, way_out, writable))
 
 
 def offered(entry: McpSection, tool: str) -> bool:

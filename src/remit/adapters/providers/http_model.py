@@ -14,6 +14,8 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from remit.core.model import ModelRequest, Reply, StreamEnd, StreamEvent
+from remit.core.needs import secret
+from remit.core.urls import parse_url
 from remit.errors import Exhausted, ModelError, Unavailable
 from remit.ports.http import HttpClient, HttpReply, HttpRequest
 from remit.ports.provider import Profile
@@ -49,7 +51,7 @@ class HttpModel:
 
     __slots__ = (
         *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_native", "_profile", "_secrets"),
-        *("_signer", "_stream_url", "_unkeyed", "name", "url"),
+        *("_signer", "_stream_url", "_unkeyed", "name", "secret_needs", "url"),
     )
 
     def __init__(  # noqa: PLR0913  # what a request is made of; the signer has a default
@@ -68,7 +70,10 @@ class HttpModel:
         self._model = name
         self._http = http
         self._key = api_key
-        self._secrets = tuple((name, "header") for name in handle_names(api_key))
+        names = handle_names(api_key)
+        self._secrets = tuple((name, "header") for name in names)
+        self.secret_needs = tuple(secret(name, parse_url(base_url).host) for name in names)
+        """its key, where that lies in the vault: naming the model grants it, and a denial stands against it"""
         # The provider's own address without a key would only answer 401.
         own = bool(profile.base_url) and (base_url == profile.base_url or bool(profile.places))
         self._unkeyed = not api_key and signer is None and bool(profile.key_env) and own

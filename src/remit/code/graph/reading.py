@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from remit.code.graph.store import Store, digest
 from remit.code.graph.tree import LANGUAGES
@@ -74,21 +76,42 @@ def facts_of(
     texts: Mapping[str, bytes], store: Store | None, unread: list[Unread]
 ) -> tuple[dict[str, Facts], dict[str, bytes]]:
     """({path: facts}, {path: key of the facts}); what is not read goes to `unread`."""
-    lowerer = Lowerer()
     facts: dict[str, Facts] = {}
     keys: dict[str, bytes] = {}
-    new: list[tuple[bytes, Any]] = []
+    missing: list[str] = []
+    known: dict[str, Any] = {}
     for path in sorted(texts):
-        language = language_of(path)
-        key = digest(b"facts", language.encode(), texts[path])
-        kept = store.get(key) if store is not None else None
+        keys[path] = digest(b"facts", language_of(path).encode(), texts[path])
+        kept = store.get(keys[path]) if store is not None else None
         if kept is None:
-            kept = lowerer.lower(language, texts[path])
-            new.append((key, kept))
-        if kept[0] is None:
-            unread.append(Unread(path, kept[1]))
+            missing.append(path)
         else:
-            facts[path], keys[path] = kept[0], key
-    if store is not None and new:
-        store.put(new)
+            known[path] = kept
+    for path, raw in _lowered(missing, texts):
+        known[path] = msgspec.msgpack.decode(raw)
+        if store is not None:
+            store.put_raw(keys[path], raw)
+    if store is not None:
+        store.flush()
+    for path in sorted(texts):
+        if known[path][0] is None:
+            unread.append(Unread(path, known[path][1]))
+            del keys[path]
+        else:
+            facts[path] = known[path][0]
     return facts, keys
+
+
+def _lowered(paths: list[str], texts: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """The encoded facts of texts: in processes of their own where there are many."""
+    from remit.code.graph import workers
+
+    if sum(len(texts[path]) for path in paths) >= workers.MIN_BYTES:
+        for language in {language_of(path) for path in paths}:
+            _loaded(BY_LANGUAGE[language])  # a missing parser is said here, not in a process
+        work = [(at, language_of(path), texts[path]) for at, path in enumerate(paths)]
+        yield from ((paths[at], raw) for at, raw in workers.lowered(work))
+        return
+    lowerer = Lowerer()
+    for path in paths:
+        yield path, msgspec.msgpack.encode(lowerer.lower(language_of(path), texts[path]))

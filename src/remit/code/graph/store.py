@@ -14,7 +14,7 @@ import msgspec
 
 from remit.errors import Unavailable
 
-FORMAT: Final = b"python-1"
+FORMAT: Final = b"facts-2"
 MAX_ENTRIES: Final = 400_000
 """Rows that are kept; above it the store is emptied."""
 
@@ -35,6 +35,7 @@ class Store:
         import apsw
 
         self._errors = apsw.Error
+        self._waiting: list[tuple[bytes, bytes]] = []
         try:
             self._db = apsw.Connection(path or ":memory:")
             self._db.set_busy_timeout(2_000)
@@ -55,10 +56,22 @@ class Store:
         except msgspec.DecodeError:
             return None
 
+    def put_raw(self, key: bytes, raw: bytes) -> None:
+        """Keep a value that is encoded already, with the next `flush`."""
+        self._waiting.append((key, raw))
+
+    def flush(self) -> None:
+        """Write what waits; a disk that fails costs the cache, not the answer."""
+        made, self._waiting = self._waiting, []
+        if made:
+            self._write(made)
+
     def put(self, rows: Iterable[tuple[bytes, Any]]) -> None:
         """Keep values; a disk that fails costs the cache, not the answer."""
         encode = msgspec.msgpack.encode
-        made = [(key, encode(value)) for key, value in rows]
+        self._write([(key, encode(value)) for key, value in rows])
+
+    def _write(self, made: list[tuple[bytes, bytes]]) -> None:
         try:
             with self._db:
                 self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", made)

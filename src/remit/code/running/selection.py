@@ -36,6 +36,16 @@ def selected(graph: CodeGraph, changed: Sequence[str], executed: Executed | None
             if is_test(symbol):
                 made.add(node_id(graph, symbol))
         made |= ran.get(number, set())
-        reached = set(impact_of(graph, [name]).tests)
+        reached = _reached(graph, name, outside=number < 0 or number in shared)
         made |= reached if number < 0 or number in shared else reached - known
     return sorted(made)
+
+
+def _reached(graph: CodeGraph, name: str, *, outside: bool) -> set[str]:
+    """The tests that the graph reaches; what ran outside of tests made the classes that it reaches in their files."""
+    found = impact_of(graph, [name])
+    made = set(found.tests)
+    symbols = [graph.by_name.get(one.name) for one in found.callers if outside]
+    files = {s.file for s in symbols if s is not None and s.kind == "class"}
+    made.update(node_id(graph, s) for s in graph.symbols if s.file in files and is_test(s))
+    return made

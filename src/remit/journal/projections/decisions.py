@@ -18,7 +18,10 @@ import msgspec
 from msgspec import Struct
 
 from remit.core import events
+from remit.core.grants import parse_denial, parse_grant
 from remit.core.labels import SYSTEM, Label
+from remit.core.needs import parse_need
+from remit.core.remit import Remit
 from remit.errors import RemitError
 from remit.journal.chain import decode_event
 from remit.ports.journal import Entry
@@ -64,6 +67,8 @@ class Decision(Struct, frozen=True):
     prev: str
     """hash of the entry before, hex"""
     hash: str
+    grants: tuple[str, ...] = ()
+    """ids of the grants that allowed the effect, or of the denial that refused it"""
 
 
 class Effect(Struct, frozen=True):
@@ -81,6 +86,7 @@ class Decisions(Struct, frozen=True):
 
     agent: str = ""
     grant: str = ""
+    remit: dict[str, Any] = {}
     effects: dict[str, Effect] = {}
     """open ones by key"""
     found: tuple[Decision, ...] = ()
@@ -93,7 +99,7 @@ def fold(state: Decisions, entries: Iterable[Entry]) -> Decisions:
     """`state` after `entries` of the same run. Raises chain_broken, journal_format."""
     reader = Reader(state)
     found = [decision for decision in map(reader.read, entries) if decision is not None]
-    return Decisions(reader.agent, reader.grant, dict(reader.effects), (*state.found, *found))
+    return Decisions(reader.agent, reader.grant, reader.remit, dict(reader.effects), (*state.found, *found))
 
 
 class Reader:
@@ -103,6 +109,8 @@ class Reader:
         self.agent = state.agent
         self.grant = state.grant
         self.effects = dict(state.effects)
+        self.remit = state.remit
+        self._ruled: dict[str, str] = {}
 
     def read(self, entry: Entry) -> Decision | None:
         """The decision of an entry; None when it holds none. Raises chain_broken, journal_format."""
@@ -135,12 +143,14 @@ class Reader:
             facts.reason[:MAX_TEXT],
             entry.prev.hex(),
             entry.hash.hex(),
+            facts.grants,
         )
 
     # ---- one kind of event each
 
     def _started(self, event: events.RunStarted) -> _Facts:
         self.agent = event.agent
+        self.remit, self._ruled = event.remit, {}
         text = msgspec.json.encode(event.remit, order="deterministic")
         self.grant = sha256(text).hexdigest()[:16]
         return _Facts("agent_lifecycle", "info", "started", reason=f"child of {event.parent}" if event.parent else "")
@@ -156,10 +166,30 @@ class Reader:
     def _cancelled(self, event: events.CancelRequested) -> _Facts:
         return _Facts("agent_lifecycle", "warning", "cancel", actor=f"person:{event.by}", reason=event.reason)
 
+    def _revoked(self, event: events.GrantRevoked) -> _Facts:
+        what = f"grant {event.grant} in {event.run or 'every run'}: {event.reason}"
+        return _Facts("security", "warning", "revoked", actor=f"person:{event.by}", rule=event.grant, reason=what)
+
     def _intent(self, event: events.EffectIntent) -> _Facts:
         effect = Effect(event.name, event.kind, event.digest, event.needs, event.label)
         self.effects[event.key] = effect
-        return _Facts("llm_request" if event.kind == "model" else "tool_call", "info", "allow", effect, event.key)
+        kind = "llm_request" if event.kind == "model" else "tool_call"
+        rules = event.rules or self._rules(event)
+        return _Facts(kind, "info", "allow", effect, event.key, "; ".join(rules), grants=ids_of(rules))
+
+    def _rules(self, event: events.EffectIntent) -> tuple[str, ...]:
+        """What the run's remit says of the needs, where nothing else was asked: the same algebra as at the gate."""
+        if "layers" not in self.remit:
+            return ()  # a run that holds nothing of its own, or one that was written before remits were
+        needs = event.needs or ((f"model:{event.name}",) if event.kind == "model" else ())
+        missing = [need for need in needs if need not in self._ruled]
+        if missing:
+            try:
+                remit = Remit.from_data(self.remit)
+                self._ruled |= {need: remit.ruling(parse_need(need), 0).rule for need in missing}
+            except RemitError:  # a remit or a need of a form that is not read any more: the event still stands
+                self._ruled |= dict.fromkeys(missing, "")
+        return tuple(dict.fromkeys(self._ruled[need] for need in needs if self._ruled[need]))
 
     def _done(self, event: events.EffectDone) -> _Facts:
         effect = self._close(event.key, event.label)
@@ -174,8 +204,9 @@ class Reader:
         known = self.effects.pop(event.key, Effect("", "tool", ""))
         effect = Effect(event.name, known.kind, event.digest or known.digest, known.needs, known.label)
         kind, level = ("security", "critical") if event.check == "flow" else ("scope_denied", "warning")
-        rule = f"{event.check}:{event.code}"
-        return _Facts(kind, level, "deny", effect, event.key, rule, event.why)
+        rule = f"{event.check}:{event.code}" + (f": {event.rule}" if event.rule else "")
+        grants = ids_of((event.rule,) if event.rule else ())
+        return _Facts(kind, level, "deny", effect, event.key, rule, event.why, grants=grants)
 
     def _doubt(self, event: events.EffectInDoubt) -> _Facts:
         effect = self.effects.get(event.key, Effect(event.name, "tool", event.digest))
@@ -226,6 +257,25 @@ class _Facts(Struct):
     rule: str = ""
     reason: str = ""
     actor: str = ""
+    grants: tuple[str, ...] = ()
+
+
+def ids_of(rules: Iterable[str]) -> tuple[str, ...]:
+    """The ids of those rules that are grants or denials; a policy's own rule has none."""
+    found = []
+    for rule in (each.removeprefix("deny ") for each in rules):
+        try:
+            found.append(parse_grant(rule).id)
+        except RemitError:
+            found += _id_of_denial(rule)
+    return tuple(found)
+
+
+def _id_of_denial(rule: str) -> list[str]:
+    try:
+        return [parse_denial(rule).id]
+    except RemitError:
+        return []
 
 
 _READERS: Final[dict[type, Callable[[Reader, Any], _Facts]]] = {
@@ -233,6 +283,7 @@ _READERS: Final[dict[type, Callable[[Reader, Any], _Facts]]] = {
     events.RunResumed: Reader._resumed,
     events.RunDone: Reader._ended,
     events.CancelRequested: Reader._cancelled,
+    events.GrantRevoked: Reader._revoked,
     events.EffectIntent: Reader._intent,
     events.EffectDone: Reader._done,
     events.EffectFailed: Reader._failed,

@@ -25,6 +25,7 @@ from remit.core.events import (
     EffectResolved,
     Event,
     Forked,
+    GrantRevoked,
     MessageReceived,
     ModelNote,
     Noted,
@@ -203,6 +204,8 @@ def _run_step(event: Event, seq: int, at: int) -> Step:
             return Step(seq, at, "run", decision="resumed", reason=f"epoch {event.epoch}")
         case CancelRequested():
             return Step(seq, at, "run", decision="cancel", reason=_by(event))
+        case GrantRevoked():
+            return Step(seq, at, "run", name=event.grant, decision="revoked", reason=_by(event))
         case RunDone():
             error = event.error or {}
             reason = f"{error.get('code', '')}: {error.get('message', '')}" if error else ""
@@ -269,5 +272,5 @@ def _json(value: Any) -> str:
     return "" if value is None else msgspec.json.encode(value).decode()
 
 
-def _by(event: WaitClosed | EffectResolved | CancelRequested) -> str:
+def _by(event: WaitClosed | EffectResolved | CancelRequested | GrantRevoked) -> str:
     return f"{event.by}: {event.reason}" if event.reason else event.by

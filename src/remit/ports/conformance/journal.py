@@ -22,7 +22,7 @@ from remit.core.events import (
 )
 from remit.errors import RemitError
 from remit.ports.clock import Clock
-from remit.ports.journal import InboxRow, Journal, RunRow
+from remit.ports.journal import InboxRow, Journal, RunLog, RunRow
 
 Make = Callable[[Clock], Journal]
 STARTED: Final = RunStarted("analyst", "count the words", parent="run_parent")
@@ -180,6 +180,61 @@ def check_a_run_has_one_activation(make: Make) -> None:
     _run(make, case)
 
 
+def check_a_fenced_activation_writes_nothing_more(make: Make) -> None:
+    """fence ends exactly the activation that it names: the old log is stale, the run can be activated again."""
+
+    async def case(journal: Journal) -> None:
+        log = journal.create("run_1", STARTED)
+        await log.flush()
+        holder = journal.holder("run_1")
+        assert not await journal.fence("run_1", "")
+        assert not await journal.fence("run_1", "1:2:somebody-else")
+        assert await _acode(journal.fence("run_none", holder)) == "run_unknown"
+        assert await journal.fence("run_1", holder)
+        assert not await journal.fence("run_1", holder)
+        assert (journal.holder("run_1"), journal.runs()[0].status) == ("", "interrupted")
+        again = await journal.activate("run_1")
+        seen = len(journal.read("run_1"))
+        assert await _acode(_late(log)) == "stale_epoch"
+        assert len(journal.read("run_1")) == seen
+        again.append(RunDone("ok"))
+        await again.release("ok")
+        assert not await journal.fence("run_1", holder)
+        assert [entry.epoch for entry in journal.read("run_1")] == [1, 2, 3, 3]
+        assert list(journal.verify()) == []
+
+    _run(make, case)
+
+
+def check_parked_runs_are_those_that_can_go_on(make: Make) -> None:
+    """parked lists, the oldest first, interrupted and answered runs: no held, asking, ended or child run."""
+
+    async def case(journal: Journal) -> None:
+        free = RunStarted("a", "t")
+        logs = {
+            name: journal.create(name, free) for name in ("run_held", "run_asks", "run_told", "run_cut", "run_done")
+        }
+        child = journal.create("run_child", STARTED)
+        logs["run_asks"].append(ASKED)
+        logs["run_told"].append(DOUBT)
+        for name, status in (
+            ("run_asks", "waiting"),
+            ("run_told", "waiting"),
+            ("run_cut", "running"),
+            ("run_done", "ok"),
+        ):
+            await logs[name].release(status)
+        await child.release("running")
+        await logs["run_held"].flush()
+        assert journal.parked() == ["run_cut"]
+        await journal.answer("item_2", resolve)
+        assert journal.parked() == ["run_told", "run_cut"]
+        assert journal.parked(1) == ["run_told"]
+        assert journal.parked(0) == []
+
+    _run(make, case)
+
+
 def check_an_ended_run_stays_ended(make: Make) -> None:
     """After run_done a run cannot be activated; its open questions close; releasing as ended writes run_done."""
 
@@ -290,6 +345,35 @@ def check_an_item_belongs_to_its_run(make: Make) -> None:
     _run(make, case)
 
 
+def check_a_follower_is_told(make: Make) -> None:
+    """Whoever follows is told of a run that is parked, and of one that is answered; not after it has ended."""
+
+    async def case(journal: Journal) -> None:
+        told: list[str] = []
+
+        async def heard(run_id: str) -> bool:
+            async with asyncio.timeout(10):
+                while run_id not in told and "" not in told:
+                    await asyncio.sleep(0.01)
+            told.clear()
+            return True
+
+        end = journal.follow(told.append)
+        log = journal.create("run_1", STARTED)
+        log.append(ASKED)
+        await log.release("waiting")
+        assert await heard("run_1")
+        await journal.answer("item_1", approve)
+        assert await heard("run_1")
+        end()
+        again = await journal.activate("run_1")
+        await again.release("waiting")
+        await asyncio.sleep(0.05)
+        assert told == []
+
+    _run(make, case)
+
+
 def check_many_writers_at_once(make: Make) -> None:
     """200 runs that append and flush at once each get their own intact chain."""
 
@@ -324,6 +408,12 @@ def _run(make: Make, case: Callable[[Journal], Coroutine[Any, Any, None]]) -> No
             await journal.aclose()
 
     asyncio.run(opened())
+
+
+async def _late(log: RunLog) -> None:
+    """What a process does that does not know yet that it lost the run."""
+    log.append(Reflected(1, "late", "none"))
+    await log.flush()
 
 
 def _always(event: Event) -> Callable[[InboxRow], Event]:

@@ -21,7 +21,7 @@ from remit.wire.mcp.messages import Fault, Id, Message, Notification, Request, R
 from remit.wire.mcp.revisions import BATCHING, HANDSHAKE, STATELESS, SUPPORTED, UNSUPPORTED_VERSION, request_meta
 
 MAX_STRAYS: Final = 200  # answers that nobody waits for; each cancelled call may bring one
-MAX_UNASKED: Final = 10_000  # notifications and requests of the server, in the life of a connection
+MAX_UNASKED: Final = 5_000  # notifications and requests of the server between two answers
 MAX_QUIET_BYTES: Final = 32 * 1024 * 1024  # that a server sends between two answers
 _METHOD_NOT_FOUND: Final = -32601
 _CHANGED: Final = "notifications/tools/list_changed"
@@ -137,7 +137,7 @@ class Session:
                     raise broken("it answers what nobody asked")
                 return None
             self._waiting.discard(message.id)
-            self._bytes = 0
+            self._bytes = self._unasked = 0
             return Answer(message.id, message)
         self._unasked += 1
         if self._unasked > MAX_UNASKED:

@@ -145,6 +145,10 @@ class Flow:
         """Call `handler(*payload)` when nothing else flows."""
         self.late.append((handler, payload))
 
+    def finally_(self, handler: Handler, *payload: Any) -> None:
+        """Call `handler(*payload)` when also nothing waits for `later`."""
+        self.last.append((handler, payload))
+
     def run(self) -> bool:
         """Let everything flow; False when the bound was reached."""
         while self.news or self.queue or self.late or self.last:
@@ -212,7 +216,7 @@ class Flow:
         elif token.kind != ANY:
             self.copy(made, self.field(token, name))
             if token.kind not in (ARRAY, MAP) or name.isdigit() or name.startswith(KEY):
-                self.last.append((self._of_unknown_keys, (token, name, made)))
+                self.finally_(self._of_unknown_keys, token, name, made)
             self.later(self._inherited, token, name, made)
         return made
 
@@ -229,10 +233,9 @@ class Flow:
         """What was stored under keys that nobody knows, where it is little enough to mean something."""
         rest = token.fields.get(REST)
         if rest is None:
-            if token.kind in (ARRAY, MAP):
-                self.watch(token, lambda other, node: self.copy(made, node) if other == REST else None)
-            return
-        if token.kind in (ARRAY, MAP) or len(self.values[rest]) <= FEW:
+            self.watch(token, lambda other, _: self.finally_(self._of_unknown_keys, token, name, made)
+                       if other == REST else None)  # fmt: skip
+        elif token.kind in (ARRAY, MAP) or (not self.values[token.fields[name]] and len(self.values[rest]) <= FEW):
             self.copy(made, rest)
 
     def _inherited(self, token: Token, name: str, made: int) -> None:

@@ -35,6 +35,8 @@ def manifest(raw: bytes) -> dict[str, Any]:
         return {}
     try:
         found = msgspec.json.decode(raw)
+    except RecursionError:
+        return {}
     except (msgspec.DecodeError, UnicodeDecodeError):
         try:
             found = msgspec.json.decode(_NOISE.sub(lambda m: m[1] or "", raw.decode("utf-8", "replace")))

@@ -16,7 +16,7 @@ _PUBLISH: Final = frozenset(["emit", "dispatchEvent"])
 def load_at(token: Token, flow: Flow, key: int, into: int) -> None:
     """`into = token[key]`: by the constant texts of the key, or everything where it has none."""
     flow.each(key, _by_text, flow, token, into)
-    flow.later(_by_unknown, flow, token, key, into)
+    flow.finally_(_by_unknown, flow, token, key, into)
 
 
 def _by_text(text: Token, flow: Flow, token: Token, into: int) -> None:
@@ -37,7 +37,7 @@ def _by_unknown(flow: Flow, token: Token, key: int, into: int) -> None:
 def store_at(token: Token, flow: Flow, key: int, src: int) -> None:
     """`token[key] = src`."""
     flow.each(key, _to_text, flow, token, src)
-    flow.later(_to_unknown, flow, token, key, src)
+    flow.finally_(_to_unknown, flow, token, key, src)
 
 
 def _to_text(text: Token, flow: Flow, token: Token, src: int) -> None:

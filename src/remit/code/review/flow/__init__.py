@@ -1,0 +1,1 @@
+"""Abstract interpretation: constants, containers, objects and taint, through calls and across files."""

@@ -1,0 +1,339 @@
+"""What the flow engine knows of a value: its constant, where its taint came from, what it points to.
+
+Values and boxes are never changed in place; a state maps names and heap numbers to them, and a branch is a layer over
+the state before it, so that forking is free and merging costs what the branches wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from remit.code.review.ir import Class, Function, Module, Span
+
+
+class Unknown:
+    """The constant of a value whose constant is not known."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = Unknown()
+HOLE: Final = "\x00"
+"""A part of a text's shape that is not known."""
+MAX_SHAPE: Final = 2_000
+MAX_CONST: Final = 4_000
+"""Characters of a constant that is computed; a longer one is forgotten."""
+MAX_TRAIL: Final = 12
+MAX_QUAL: Final = 120
+EVERYTHING: Final = "*"
+"""Cleared for every kind of sink."""
+
+
+class Token:
+    """One place where data came in. `family`: outside, local, parameter, random, secret, error."""
+
+    __slots__ = ("family", "note", "path", "span")
+
+    def __init__(self, family: str, note: str, path: str, span: Span) -> None:
+        self.family, self.note, self.path, self.span = family, note, path, span
+
+
+Kinds = frozenset[str]
+Taints = dict[Token, frozenset[str]]
+"""{token: kinds of sink for which it was made harmless}"""
+CLEAN: Final[Taints] = {}
+
+
+class Trail:
+    """One step of a value's way, and the steps before it."""
+
+    __slots__ = ("before", "length", "line", "note", "path")
+
+    def __init__(self, before: Trail | None, path: str, line: int, note: str) -> None:
+        kept = before if before is None or before.length < MAX_TRAIL else before.before
+        self.before: Trail | None = kept
+        self.length: int = 1 if kept is None else kept.length + 1
+        self.path, self.line, self.note = path, line, note
+
+
+class Check:
+    """What a test says of tokens: the kinds of sink for which each is harmless when it holds, and when it fails."""
+
+    __slots__ = ("false", "true")
+
+    def __init__(self, true: Taints, false: Taints) -> None:
+        self.true, self.false = true, false
+
+    def flipped(self) -> Check:
+        """The opposite test."""
+        return Check(self.false, self.true)
+
+
+def both(a: Taints, b: Taints) -> Taints:
+    """What two facts together say."""
+    made = dict(a)
+    for token, kinds in b.items():
+        made[token] = made.get(token, frozenset()) | kinds
+    return made
+
+
+def either(a: Taints, b: Taints) -> Taints:
+    """What one of two facts, not known which, says."""
+    return {token: kinds & b[token] for token, kinds in a.items() if token in b and kinds & b[token]}
+
+
+class Value:
+    """What is known of one value."""
+
+    __slots__ = ("check", "const", "qual", "ref", "shape", "taints", "target", "trail")
+
+    def __init__(self, const: Any = UNKNOWN, taints: Taints = CLEAN, *, ref: int = 0, qual: str = "",
+                 target: Any = None) -> None:  # fmt: skip
+        self.const = const
+        self.taints = taints
+        self.ref = ref
+        self.qual = qual
+        self.target = target
+        self.trail: Trail | None = None
+        self.check: Check | None = None
+        self.shape: str | None = const if isinstance(const, str) else None
+
+    def tainted(self, taints: Taints, trail: Trail | None = None) -> Value:
+        """The same with other taints."""
+        made = Value(self.const, taints, ref=self.ref, qual=self.qual, target=self.target)
+        made.trail, made.shape = trail or self.trail, self.shape
+        return made
+
+
+NOTHING: Final = Value()
+
+
+class FunctionTarget:
+    """A function of the project: its code, where it stands, the frame that it closes over, its own object."""
+
+    __slots__ = ("bound", "frame", "function", "module", "owner")
+
+    def __init__(self, function: Function, module: ModuleInfo, frame: Frame | None, owner: ClassTarget | None) -> None:
+        self.function, self.module, self.frame, self.owner = function, module, frame, owner
+        self.bound: Value | None = None
+
+    def bind(self, self_value: Value) -> FunctionTarget:
+        """The same as a bound method."""
+        made = FunctionTarget(self.function, self.module, self.frame, self.owner)
+        made.bound = self_value
+        return made
+
+
+class ClassTarget:
+    """A class of the project."""
+
+    __slots__ = ("bases", "cls", "fields", "frame", "methods", "module")
+
+    def __init__(self, cls: Class, module: ModuleInfo, frame: Frame) -> None:
+        self.cls, self.module, self.frame = cls, module, frame
+        self.methods: dict[str, FunctionTarget] = {}
+        self.fields: dict[str, Value] = {}
+        self.bases: list[Value] = []
+
+    def find(self, name: str, depth: int = 0) -> FunctionTarget | Value | None:
+        """A method or a class field by name, in the class and its bases."""
+        found = self.methods.get(name) or self.fields.get(name)
+        if found is not None or depth > 8:
+            return found
+        for base in self.bases:
+            if isinstance(base.target, ClassTarget):
+                found = base.target.find(name, depth + 1)
+                if found is not None:
+                    return found
+        return None
+
+
+class ModuleInfo:
+    """A file of the project while it is analysed."""
+
+    __slots__ = ("frame", "module", "name", "package", "ran")
+
+    def __init__(self, module: Module, name: str, package: bool) -> None:
+        self.module, self.name, self.package = module, name, package
+        self.frame = Frame(None, self, None)
+        self.ran = False
+
+
+class Frame:
+    """One activation: where names are bound."""
+
+    __slots__ = ("base", "entry", "exits", "function", "key", "module", "nested", "outer", "returns", "self_value")
+    count = 0
+
+    def __init__(self, outer: Frame | None, module: ModuleInfo, function: Function | None) -> None:
+        Frame.count += 1
+        self.key = Frame.count
+        self.outer, self.module, self.function = outer, module, function
+        self.returns: list[tuple[Value, State]] = []
+        self.exits: list[tuple[State, list[State]]] = []
+        self.base: State | None = None
+        self.entry = False
+        """analysed as if somebody outside called it"""
+        self.nested: list[FunctionTarget] = []
+        self.self_value: Value | None = None
+
+
+class Box:
+    """A container or an object: known places and what lies at unknown ones."""
+
+    __slots__ = ("cls", "items", "keys", "kind", "rest")
+
+    def __init__(self, kind: str, items: list[Value] | None = None, keys: dict[Any, Value] | None = None,
+                 rest: Value | None = None, cls: ClassTarget | None = None) -> None:  # fmt: skip
+        self.kind = kind
+        self.items = items
+        self.keys = keys or {}
+        self.rest = rest
+        self.cls = cls
+
+    def all(self) -> Iterable[Value]:
+        """Every value in it."""
+        yield from self.items or ()
+        yield from self.keys.values()
+        if self.rest is not None:
+            yield self.rest
+
+
+class State:
+    """One layer of names, heap and guards over the layers before it."""
+
+    __slots__ = ("dead", "depth", "guards", "heap", "parent", "vars")
+
+    def __init__(self, parent: State | None = None) -> None:
+        self.parent = parent
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        self.vars: dict[tuple[int, str], Value] = {}
+        self.heap: dict[int, Box] = {}
+        self.guards: Taints = {}
+        self.dead = False
+
+    def get(self, key: tuple[int, str]) -> Value | None:
+        """A name's value."""
+        state: State | None = self
+        while state is not None:
+            found = state.vars.get(key)
+            if found is not None:
+                return found
+            state = state.parent
+        return None
+
+    def box(self, ref: int) -> Box | None:
+        """A heap object."""
+        state: State | None = self
+        while state is not None and ref:
+            found = state.heap.get(ref)
+            if found is not None:
+                return found
+            state = state.parent
+        return None
+
+    def guard(self, token: Token) -> frozenset[str]:
+        """The kinds of sink for which a test on the way here made a token harmless."""
+        state: State | None = self
+        while state is not None:
+            found = state.guards.get(token)
+            if found is not None:
+                return found
+            state = state.parent
+        return frozenset()
+
+    def flat(self, base: State) -> State:
+        """All layers down to `base` as one layer over it."""
+        layers: list[State] = []
+        state: State | None = self
+        while state is not None and state is not base:
+            layers.append(state)
+            state = state.parent
+        made = State(base)
+        for layer in reversed(layers):
+            made.vars.update(layer.vars)
+            made.heap.update(layer.heap)
+            made.guards.update(layer.guards)
+        return made
+
+
+def join_taints(a: Taints, b: Taints) -> Taints:
+    """Either may be: all tokens, each cleared only for what both say."""
+    if not b or a is b:
+        return a
+    if not a:
+        return b
+    made = dict(a)
+    for token, cleared in b.items():
+        made[token] = made[token] & cleared if token in made else cleared
+    return made
+
+
+def join(a: Value, b: Value) -> Value:
+    """One of two values."""
+    if a is b:
+        return a
+    same = type(a.const) is type(b.const) and a.const == b.const
+    made = Value(a.const if same else UNKNOWN, join_taints(a.taints, b.taints))
+    made.ref = a.ref if a.ref == b.ref or not b.ref else b.ref if not a.ref else 0
+    made.qual = a.qual if a.qual == b.qual or not b.qual else b.qual if not a.qual else ""
+    made.target = a.target if a.target is b.target or b.target is None else b.target if a.target is None else None
+    made.trail = a.trail if a.taints else b.trail or a.trail
+    made.shape = a.shape if a.shape == b.shape else _joined_shape(a, b)
+    return made
+
+
+def _joined_shape(a: Value, b: Value) -> str | None:
+    """The shape of the tainted side: what is fixed there is what matters."""
+    if a.taints and not b.taints:
+        return a.shape
+    if b.taints and not a.taints:
+        return b.shape
+    return None
+
+
+def join_boxes(a: Box, b: Box) -> Box:
+    """One of two contents of the same object."""
+    if a is b:
+        return a
+    rest = a.rest if b.rest is None else b.rest if a.rest is None else join(a.rest, b.rest)
+    items: list[Value] | None = None
+    if a.items is not None and b.items is not None and len(a.items) == len(b.items):
+        items = [join(x, y) for x, y in zip(a.items, b.items, strict=True)]
+    elif a.items or b.items:
+        for one in [*(a.items or ()), *(b.items or ())]:
+            rest = one if rest is None else join(rest, one)
+    keys = dict(a.keys)
+    for key, value in b.keys.items():
+        keys[key] = join(keys[key], value) if key in keys else value
+    return Box(a.kind, items, keys, rest, a.cls)
+
+
+def merge(base: State, states: list[State]) -> None:
+    """Continue `base` after branches, each one layer over it."""
+    alive = [state for state in states if not state.dead]
+    if not alive:
+        base.dead = True
+        return
+    base.dead = False
+    if len(alive) == 1:
+        base.vars.update(alive[0].vars)
+        base.heap.update(alive[0].heap)
+        base.guards.update(alive[0].guards)
+        return
+    for key in dict.fromkeys(key for state in alive for key in state.vars):
+        found = [value for value in (state.get(key) for state in alive) if value is not None]
+        made = found[0]
+        for one in found[1:]:
+            made = join(made, one)
+        base.vars[key] = made
+    for ref in dict.fromkeys(ref for state in alive for ref in state.heap):
+        boxes = [box for box in (state.box(ref) for state in alive) if box is not None]
+        joined = boxes[0]
+        for other in boxes[1:]:
+            joined = join_boxes(joined, other)
+        base.heap[ref] = joined
+    for token in {token for state in alive for token in state.guards}:
+        base.guards[token] = frozenset.intersection(*(state.guard(token) for state in alive))

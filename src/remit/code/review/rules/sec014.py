@@ -1,0 +1,115 @@
+r"""Outside data decides where the browser is sent.
+
+Bad (python):
+    from flask import request, redirect
+    def view():
+        return redirect(request.args["next"])
+    ---
+    import flask
+    def view():
+        url = flask.request.form.get("u", "")
+        return flask.redirect(url)
+    ---
+    from django.shortcuts import redirect
+    def view(request):
+        return redirect(request.GET["next"])
+
+Good (python):
+    from flask import request, redirect
+    def view():
+        return redirect("/item?id=" + request.args["id"])
+    ---
+    import urllib.parse
+    from flask import request, redirect
+    def view():
+        url = request.args["next"]
+        if urllib.parse.urlparse(url).netloc not in ("example.org",):
+            return "no"
+        return redirect(url)
+    ---
+    from flask import redirect, url_for
+    def view():
+        return redirect(url_for("index"))
+
+Bad (javascript):
+    app.get("/r", (req, res) => { res.redirect(req.query.next); });
+    ---
+    window.location = new URLSearchParams(location.search).get("next");
+    ---
+    app.get("/r", (req, res) => { const u = req.body.url; res.redirect(302, u); });
+
+Good (javascript):
+    app.get("/r", (req, res) => { res.redirect("/home?x=" + req.query.x); });
+    ---
+    app.get("/r", (req, res) => { if (["/a", "/b"].includes(req.query.n)) { res.redirect(req.query.n); } });
+    ---
+    app.get("/r", (req, res) => { res.redirect("/"); });
+
+Bad (go):
+    package p
+    import "net/http"
+    func h(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.FormValue("next"), 302) }
+    ---
+    package p
+    import "net/http"
+    func h(w http.ResponseWriter, r *http.Request) { u := r.URL.Query().Get("u"); http.Redirect(w, r, u, 302) }
+    ---
+    package p
+    func h(c *gin.Context) { c.Redirect(302, c.Query("next")) }
+
+Good (go):
+    package p
+    import "net/http"
+    func h(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/home?x=" + r.FormValue("x"), 302) }
+    ---
+    package p
+    import "net/http"
+    func h(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 302) }
+    ---
+    package p
+    import "net/http"
+    func h(w http.ResponseWriter, r *http.Request) {
+        n := r.FormValue("n")
+        if n == "/a" { http.Redirect(w, r, n, 302) }
+    }
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from remit.code.review.flow.values import Value
+from remit.code.review.values import Flow, Rule, Sink
+
+RULE = Rule("SEC014", "Open redirect", "security", "error",
+            "Send only to paths of this site, or to hosts from a list.", cwe=601, confidence=0.85,
+            languages=("python", "javascript", "typescript", "go"))  # fmt: skip
+_FIXED = re.compile(r"https?://[^/\x00]+/|/[^/\\\x00]|[?#]")
+
+
+def open_ended(event: Any, value: Value) -> bool:
+    """Nothing fixed before the data settles the host."""
+    return not _FIXED.match(value.shape or "")
+
+
+FLOW = Flow(
+    "redirect",
+    "{source} decides where {sink} sends the browser",
+    {
+        "python": (Sink(("flask.redirect", "redirect", "django.shortcuts.redirect", "django.http.HttpResponseRedirect",
+                         "HttpResponseRedirect", "werkzeug.utils.redirect", "starlette.responses.RedirectResponse",
+                         "fastapi.responses.RedirectResponse", "RedirectResponse", "aiohttp.web.HTTPFound",
+                         "bottle.redirect", "quart.redirect", "?self.redirect", "tornado.web.redirect",
+                         "django.http.HttpResponsePermanentRedirect", "pyramid.httpexceptions.HTTPFound"),
+                        (0,), ("location", "url", "to"), open_ended),),
+        "javascript": (Sink(("*.redirect",), (0, 1), (), open_ended),
+                       Sink(("window.location=", "document.location=", "location.href=", "window.location.href=",
+                             "location.assign", "location.replace", "window.location.assign", "window.open",
+                             "window.location.replace"), (0,), (), open_ended)),
+        "go": (Sink(("net/http.Redirect", "http.Redirect"), (2,), (), open_ended),
+               Sink(("*.Redirect",), (0, 1), (), lambda event, value: event.name.startswith("?ctx")
+                    and open_ended(event, value))),
+    },
+    {"python": ("flask.url_for", "url_for", "django.urls.reverse", "reverse")},
+)  # fmt: skip
