@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from remit.models.handle import model as model
     from remit.ports.tool import Context as Context
     from remit.runtime import Runtime as Runtime
+    from remit.teams.coordination.novelty import novelty as novelty
+    from remit.teams.coordination.ranking import vote as vote
 
 # Public name -> module; loaded on first use (PEP 562), so that `import remit` stays light.
 _PUBLIC = {
@@ -98,7 +100,9 @@ _PUBLIC = {
     "Usage": "core.usage",
     "Workflow": "agents.workflow",
     "model": "models.handle",
+    "novelty": "teams.coordination.novelty",
     "tool": "core.tools",
+    "vote": "teams.coordination.ranking",
     "workflow": "agents.workflow",
 }
 __all__ = [*_PUBLIC]  # `from remit import *` asks for each name, which loads it

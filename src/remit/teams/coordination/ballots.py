@@ -20,6 +20,7 @@ from remit.errors import Invalid
 
 MAX_BALLOTS: Final = 1_000_000
 MAX_CANDIDATES: Final = 256
+MAX_WEIGHT: Final = 1e15
 
 
 class Ballot(Struct, frozen=True):
@@ -43,13 +44,14 @@ class Ballot(Struct, frozen=True):
 
 def as_ballot(given: Any) -> Ballot:
     """One ballot; raises vote_invalid."""
+    weight: Any
     if isinstance(given, Ballot):
         order, weight, voter, scores = given.order, given.weight, given.voter, given.scores
     else:
         order, weight, voter = _order(given), 1.0, ""
         scores = {str(c): float(v) for c, v in given.items()} if isinstance(given, Mapping) else None
-    if not (isinstance(weight, int | float) and math.isfinite(weight) and weight >= 0):
-        raise _invalid(f"the weight of a ballot is {weight!r:.40}; a number from 0 on is needed")
+    if not isinstance(weight, int | float) or not 0 <= weight <= MAX_WEIGHT:
+        raise _invalid(f"the weight of a ballot is {weight!r:.40}; a number from 0 to 1e15 is needed")
     seen = [c for group in order for c in group]
     if len(set(seen)) != len(seen):
         raise _invalid("a ballot names a candidate twice")

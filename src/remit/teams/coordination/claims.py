@@ -3,11 +3,13 @@
     answers -> sentences -> clusters of the same claim -> supporters and opponents -> agreement 0 to 1
 
 The idea: two sentences make the same claim when they speak of the same things; they take the same stance when neither
-denies what the other says: the same number of negations, no word against its opposite (rise, fall), no two figures that
-contradict each other. So "revenue grew 5 %" supports "sales rose by 5 percent", and opposes "revenue fell" and "grew 25 %".
+denies what the other says: the same number of negations, no word against its opposite (rise, fall), no two figures
+that contradict each other. So "revenue grew 5 %" supports "sales rose by 5 percent", and opposes "revenue fell" and
+"grew 25 %".
 
-Agreement = mean over the claims of the share of pairs of answers that take the same stance on it; a claim that one answer
-alone makes is a claim that no pair agrees on. It does not count shared words: answers about one thing can agree on nothing.
+Agreement = mean over the claims of the share of pairs of answers that take the same stance on it; a claim that one
+answer alone makes is a claim that no pair agrees on. Shared words do not count: answers about one thing can agree on
+nothing.
 """
 
 from __future__ import annotations
@@ -21,21 +23,27 @@ from msgspec import Struct
 
 from remit.errors import Invalid
 from remit.teams.coordination.quantities import YEAR, Quantity
-from remit.teams.coordination.similarity import Embed, Text, _cosine, _overlap, fold
+from remit.teams.coordination.similarity import Embed, Text, cosine, overlap
+from remit.teams.coordination.stems import fold
 
 SAME: Final = 0.5  # from here on two sentences make the same claim
 SAME_MEANING: Final = 0.72  # the same for cosines of embeddings
 MAX_ANSWERS: Final = 200
 MAX_CLAIMS: Final = 60  # sentences of one answer
-_END: Final = re.compile(r"(?<=[.!?])\s+|[\n;•]+|\s[-–—]\s|,?\s+\b(?:but|however|whereas|although|though)\b\s+", re.IGNORECASE)  # fmt: skip
-_OPPOSITES: Final = (
-    "increase decrease|fast slow|good bad|cheap expensive|big small|easy hard|allow forbid|start stop|buy sell|better worse|"
-    "accept reject|safe dangerous|true false|strong weak|hot cold|new old|add delete|succeed fail|approve reject|more less|"
-    "above below|before after|always never|win lose|support oppose|keep delete|open close|enable disable|hire fire|yes no|"
-    "early late|rich poor|high low|public private|possible impossible|legal illegal|healthy sick|rise fall|agree disagree|"
-    "correct wrong|right wrong|useful useless|likely unlikely|stable unstable|necessary unnecessary|best worst|guilty innocent|"
-    "present absent|remember forget|include exclude|import export|pass fail|full empty|hot cool|peace war|benefit drawback"
+_END: Final = re.compile(
+    r"(?<=[.!?])\s+|[\n;\u2022]+|\s[-\u2013\u2014]\s|,?\s+\b(?:but|however|whereas|although|though)\b\s+", re.IGNORECASE
 )
+# Positive/negative: the second word says the opposite of the first.
+_OPPOSITES: Final = """
+increase/decrease fast/slow good/bad cheap/expensive big/small easy/hard allow/forbid start/stop
+buy/sell better/worse accept/reject safe/dangerous true/false strong/weak hot/cold new/old add/delete
+succeed/fail approve/reject more/less above/below before/after always/never win/lose support/oppose
+keep/delete open/close enable/disable hire/fire yes/no early/late rich/poor high/low public/private
+possible/impossible legal/illegal healthy/sick rise/fall agree/disagree correct/wrong right/wrong
+useful/useless likely/unlikely stable/unstable necessary/unnecessary best/worst guilty/innocent
+present/absent remember/forget include/exclude import/export pass/fail full/empty hot/cool peace/war
+benefit/drawback
+"""
 
 
 class Claim(Struct, frozen=True):
@@ -77,8 +85,8 @@ class _Sentence:
     def alike(self, other: _Sentence) -> bool:
         """Whether both speak of the same."""
         if self.vector and other.vector:
-            return _cosine(self.vector, other.vector) >= SAME_MEANING
-        return 0.65 * _overlap(self.words, other.words, None) + 0.35 * _overlap(self.grams, other.grams, None) >= SAME
+            return cosine(self.vector, other.vector) >= SAME_MEANING
+        return 0.65 * overlap(self.words, other.words, None) + 0.35 * overlap(self.grams, other.grams, None) >= SAME
 
     def against(self, other: _Sentence) -> bool:
         """Whether they cannot both be true."""
@@ -157,8 +165,8 @@ def _contradict(a: list[Quantity], b: list[Quantity]) -> bool:
 
 def _flips() -> dict[str, str]:
     found: dict[str, str] = {}
-    for pair in _OPPOSITES.split("|"):
-        positive, negative = (fold(word) for word in pair.split())
+    for pair in _OPPOSITES.split():
+        positive, negative = (fold(word) for word in pair.split("/"))
         if positive != negative and negative not in found and positive not in found:
             found[negative] = positive
     return found

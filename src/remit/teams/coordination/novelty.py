@@ -2,8 +2,8 @@
 
     novelty = 1 - the greatest similarity to what was said before
 
-A `NoveltyTracker` also says which topics are new, which were covered twice already, how diverse the answers are, and what
-to look at next. Topics are the key phrases of any text (runs of rare words), synonyms folded.
+A `NoveltyTracker` also says which topics are new, which were covered twice already, how diverse the answers are, and
+what to look at next. Topics are the key phrases of any text (runs of rare words), synonyms folded.
 
 Source: spec/teams.md 10 (thresholds, presets).
 """
@@ -19,7 +19,8 @@ from msgspec import Struct
 from remit.errors import Invalid
 from remit.teams.coordination.claims import sentences
 from remit.teams.coordination.quantities import TOLERANCE
-from remit.teams.coordination.similarity import _WORD, COMMON, Embed, Text, _cosine, alike, fold, rarities, similarity
+from remit.teams.coordination.similarity import WORD, Embed, Text, alike, cosine, rarities, similarity
+from remit.teams.coordination.stems import COMMON, fold
 
 MAX_ANSWERS: Final = 1_000
 MAX_TOPICS: Final = 30
@@ -124,7 +125,7 @@ class NoveltyTracker:
     def _alike(
         self, a: Text, at: tuple[float, ...], b: Text, bt: tuple[float, ...], rarity: Mapping[str, float]
     ) -> float:
-        meaning = max(0.0, _cosine(at, bt)) if at and bt else None
+        meaning = max(0.0, cosine(at, bt)) if at and bt else None
         return alike(a, b, rarity, meaning, self.thresholds.tolerance)
 
     def _vector(self, text: str) -> tuple[float, ...]:
@@ -153,7 +154,7 @@ def topics(text: str) -> dict[str, str]:
     names: dict[str, str] = {}
     for sentence in sentences(text):
         run: list[str] = []
-        for match in [*_WORD.finditer(sentence), None]:
+        for match in [*WORD.finditer(sentence), None]:
             word = "" if match is None else match[0].lower()
             if word and word not in COMMON and len(word) > 2:
                 run.append(word)

@@ -1,6 +1,6 @@
-"""Numbers as people write them, with their units: "$500K", "500000", "0.5 million" and "half a million dollars" are one.
+"""Numbers as people write them, with their units: "$500K", "500000", "0.5 million", "half a million dollars" are one.
 
-A `Quantity` is a value in the base unit of its dimension (seconds, metres, grams, bytes, dollars, fractions for percent).
+A `Quantity` is a value in the base unit of its dimension (seconds, metres, grams, bytes, dollars, shares for percent).
 Two quantities agree when their dimensions can be the same and their values differ by at most a tolerance. A bare whole
 number from 1900 to 2100 is a year: years agree only when they are equal.
 """
@@ -24,41 +24,64 @@ _SCALES: Final = {
     "tn": 1e12, "trillion": 1e12, "dozen": 12.0,
 }  # fmt: skip
 _SYMBOLS: Final = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr"}
+# Dimension, factor to its base unit, the words for it.
+_UNIT_LINES: Final = """
+usd 1.0 $ usd dollar dollars bucks
+eur 1.0 eur euro euros
+gbp 1.0 gbp pound pounds
+jpy 1.0 yen jpy
+inr 1.0 rupee rupees inr
+usd 0.01 cent cents
+ratio 0.01 % percent pct percentage
+ratio 0.0001 bps
+s 1e-09 ns nanosecond nanoseconds
+s 1e-06 us µs
+s 0.001 ms millisecond milliseconds millis
+s 1.0 s sec secs second seconds
+s 60.0 min mins minute minutes
+s 3600.0 h hr hrs hour hours
+s 86400.0 day days
+s 604800.0 week weeks wk
+s 2629800.0 month months
+s 31557600.0 year years yr yrs
+m 0.001 mm millimeter millimeters
+m 0.01 cm centimeter centimeters
+m 1.0 meter meters metre metres
+m 1000.0 km kilometer kilometers kilometre kilometres
+m 1609.344 mile miles mi
+m 0.3048 foot feet ft
+m 0.0254 inch inches
+g 0.001 mg milligram milligrams
+g 1.0 g gram grams
+g 1000.0 kg kilo kilos kilogram kilograms
+g 1000000.0 ton tons tonne tonnes
+g 453.592 lb lbs
+byte 1.0 byte bytes
+byte 1000.0 kb kib
+byte 1000000.0 mb mib megabyte megabytes
+byte 1000000000.0 gb gib gigabyte gigabytes
+byte 1000000000000.0 tb tib terabyte terabytes
+l 0.001 ml milliliter milliliters
+l 1.0 liter liters litre litres
+"""
 _UNITS: Final = {
-    **dict.fromkeys(("$", "usd", "dollar", "dollars", "bucks"), ("usd", 1.0)),
-    **dict.fromkeys(("eur", "euro", "euros"), ("eur", 1.0)), **dict.fromkeys(("gbp", "pound", "pounds"), ("gbp", 1.0)),
-    **dict.fromkeys(("yen", "jpy"), ("jpy", 1.0)), **dict.fromkeys(("rupee", "rupees", "inr"), ("inr", 1.0)),
-    **dict.fromkeys(("cent", "cents"), ("usd", 0.01)),
-    **dict.fromkeys(("%", "percent", "pct", "percentage"), ("ratio", 0.01)), "bps": ("ratio", 1e-4),
-    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), ("s", 1e-9)), **dict.fromkeys(("us", "µs"), ("s", 1e-6)),
-    **dict.fromkeys(("ms", "millisecond", "milliseconds", "millis"), ("s", 1e-3)),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), ("s", 1.0)),
-    **dict.fromkeys(("min", "mins", "minute", "minutes"), ("s", 60.0)),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), ("s", 3600.0)),
-    **dict.fromkeys(("day", "days"), ("s", 86_400.0)), **dict.fromkeys(("week", "weeks", "wk"), ("s", 604_800.0)),
-    **dict.fromkeys(("month", "months"), ("s", 2_629_800.0)), **dict.fromkeys(("year", "years", "yr", "yrs"), ("s", 31_557_600.0)),
-    **dict.fromkeys(("mm", "millimeter", "millimeters"), ("m", 1e-3)), **dict.fromkeys(("cm", "centimeter", "centimeters"), ("m", 1e-2)),
-    **dict.fromkeys(("meter", "meters", "metre", "metres"), ("m", 1.0)),
-    **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres"), ("m", 1e3)),
-    **dict.fromkeys(("mile", "miles", "mi"), ("m", 1609.344)), **dict.fromkeys(("foot", "feet", "ft"), ("m", 0.3048)),
-    **dict.fromkeys(("inch", "inches"), ("m", 0.0254)),
-    **dict.fromkeys(("mg", "milligram", "milligrams"), ("g", 1e-3)), **dict.fromkeys(("g", "gram", "grams"), ("g", 1.0)),
-    **dict.fromkeys(("kg", "kilo", "kilos", "kilogram", "kilograms"), ("g", 1e3)),
-    **dict.fromkeys(("ton", "tons", "tonne", "tonnes"), ("g", 1e6)), **dict.fromkeys(("lb", "lbs"), ("g", 453.592)),
-    **dict.fromkeys(("byte", "bytes"), ("byte", 1.0)), **dict.fromkeys(("kb", "kib"), ("byte", 1e3)),
-    **dict.fromkeys(("mb", "mib", "megabyte", "megabytes"), ("byte", 1e6)),
-    **dict.fromkeys(("gb", "gib", "gigabyte", "gigabytes"), ("byte", 1e9)),
-    **dict.fromkeys(("tb", "tib", "terabyte", "terabytes"), ("byte", 1e12)),
-    **dict.fromkeys(("ml", "milliliter", "milliliters"), ("l", 1e-3)), **dict.fromkeys(("liter", "liters", "litre", "litres"), ("l", 1.0)),
-}  # fmt: skip
+    word: (unit, float(factor))
+    for unit, factor, *words in map(str.split, _UNIT_LINES.strip().splitlines())
+    for word in words
+}
+_SMALL: Final = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen
+"""
+_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS: Final = {
-    **{word: float(n) for n, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"])},
-    **{word: 10.0 * n for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)},
-    "half": 0.5, "quarter": 0.25, "once": 1.0, "twice": 2.0,
-}  # fmt: skip
+    **{word: float(n) for n, word in enumerate(_SMALL.split())},
+    **{word: 10.0 * n for n, word in enumerate(_TENS.split(), 2)},
+    **{"half": 0.5, "quarter": 0.25, "once": 1.0, "twice": 2.0},
+}
 _NUMBER: Final = re.compile(
-    r"(?<![\w.])(?P<symbol>[$€£¥₹])?\s?(?P<digits>\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<tail>[a-zµ%]{1,12}\b|%)?"
+    r"(?<![\w.])(?P<symbol>[$€£¥₹])?\s?(?P<digits>\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?P<tail>[a-zµ%]{1,12}\b|%)?"
     r"(?:[\s-](?P<scale>hundred|thousand|millions?|billions?|trillion|lakh|crore|mn|bn|tn|k|m|b)\b)?"
     r"(?:[\s-]?(?P<unit>[a-zµ$%]{1,14}))?",
     re.IGNORECASE,
@@ -93,6 +116,16 @@ def quantities(text: str) -> list[Quantity]:
     ]
     found += [(at, each) for at, each in _from_words(text) if not any(a <= at < b for a, b in taken)]
     return [each for _, each in sorted(found, key=lambda pair: pair[0])][:MAX_NUMBERS]
+
+
+def without_quantities(text: str) -> str:
+    """The text without its figures and their units: what is left are its words."""
+    found = text[:MAX_CHARS]
+    for match in reversed(list(_NUMBER.finditer(found))):
+        unit = (match["unit"] or "").lower()
+        end = match.end() if not unit or unit in _UNITS or unit in _SCALES else match.start("unit")
+        found = f"{found[: match.start()]} {found[end:]}"
+    return found
 
 
 def shared(a: Sequence[Quantity], b: Sequence[Quantity], tolerance: float = TOLERANCE) -> float:

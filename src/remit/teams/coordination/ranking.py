@@ -10,13 +10,18 @@ points; instant run-off with ties for elimination broken backwards (the round be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any, Final
+
+from msgspec import structs
 
 from remit.errors import Invalid
 from remit.teams.coordination.ballots import Ballot, as_ballots
 
 AGREES: Final = 0.8  # a score from here on is agreement; Source: spec/teams.md 6
+AVERAGES: Final = frozenset(["weighted_average", "highest_score", "consensus"])  # no weight in their scores
 TIES: Final = "first the candidate with more Borda points, then the one whose name comes first"
 
 
@@ -42,7 +47,7 @@ class Ranking(tuple[str, ...]):
         return len(self.groups[0]) > 1
 
 
-def rank(ballots: Iterable[Any], method: str = "schulze", candidates: Sequence[str] | None = None) -> Ranking:
+def vote(ballots: Iterable[Any], method: str = "schulze", candidates: Sequence[str] | None = None) -> Ranking:
     """The candidates in the order that the ballots give them.
 
     Args:
@@ -54,24 +59,39 @@ def rank(ballots: Iterable[Any], method: str = "schulze", candidates: Sequence[s
     Raises:
         Invalid: vote_invalid (a ballot, or the method), no_answers, answer_not_found.
     """
-    count = METHODS.get(method.lower().replace("-", "_"))
+    method = method.lower().replace("-", "_")
+    count = METHODS.get(method)
     if count is None:
         raise Invalid("vote_invalid", f"no method {method!r:.40}; one of {', '.join(sorted(METHODS))}")
     cast, standing = as_ballots(ballots, candidates)
-    return count([ballot for ballot in cast if ballot.weight], standing)
+    whole, unit = _in_units([ballot for ballot in cast if ballot.weight])
+    found = count(whole, standing)
+    if unit != 1 and method not in AVERAGES:
+        found.scores = {c: float(score / unit) for c, score in found.scores.items()}
+        found.rounds = tuple({c: float(n / unit) for c, n in counts.items()} for counts in found.rounds)
+    return found
+
+
+def _in_units(ballots: list[Ballot]) -> tuple[list[Ballot], int]:
+    """The ballots with whole weights, and what 1 became: sums are exact, so the order of ballots cannot matter."""
+    if all(ballot.weight == 1 for ballot in ballots):
+        return [structs.replace(ballot, weight=1) for ballot in ballots], 1
+    exact = [Fraction(repr(ballot.weight)) for ballot in ballots]  # as it was written: .1 and .2 are .3
+    unit = math.lcm(*(each.denominator for each in exact))
+    return [structs.replace(b, weight=int(each * unit)) for b, each in zip(ballots, exact, strict=True)], unit
 
 
 def borda_points(ballots: Sequence[Ballot], standing: Sequence[str]) -> dict[str, float]:
     """n-1 points for the first of n places, down to 0; a tie, and all who are left out, share theirs."""
-    points = dict.fromkeys(standing, 0.0)
+    points: dict[str, float] = dict.fromkeys(standing, 0)
     for ballot in ballots:
         at = 0
         for group in _whole(ballot, standing):
-            share = len(standing) - 1 - at - (len(group) - 1) / 2
+            twice = 2 * (len(standing) - 1 - at) - (len(group) - 1)
             for candidate in group:
-                points[candidate] += share * ballot.weight
+                points[candidate] += twice * ballot.weight
             at += len(group)
-    return points
+    return {candidate: twice / 2 for candidate, twice in points.items()}
 
 
 def _borda(ballots: Sequence[Ballot], standing: list[str]) -> Ranking:
@@ -154,13 +174,13 @@ def _irv(ballots: Sequence[Ballot], standing: list[str]) -> Ranking:
 
 def _first_choices(ballots: Sequence[Ballot], left: Sequence[str]) -> dict[str, float]:
     """Votes of a round; a ballot that ties several at its top is shared, one that names none of them is exhausted."""
-    counts = dict.fromkeys(left, 0.0)
+    counts: dict[str, Any] = dict.fromkeys(left, 0)
     for ballot in ballots:
         for group in ballot.order:
             top = [c for c in group if c in counts]
             if top:
                 for candidate in top:
-                    counts[candidate] += ballot.weight / len(top)
+                    counts[candidate] += ballot.weight if len(top) == 1 else Fraction(int(ballot.weight), len(top))
                 break
     return counts
 
@@ -179,7 +199,7 @@ def _last(left: Sequence[str], rounds: Sequence[dict[str, float]], borda: dict[s
 def _pairwise(ballots: Sequence[Ballot], standing: Sequence[str]) -> list[list[float]]:
     """[a][b]: the weight of the ballots that put a before b."""
     index = {c: i for i, c in enumerate(standing)}
-    beats = [[0.0] * len(standing) for _ in standing]
+    beats: list[list[float]] = [[0] * len(standing) for _ in standing]
     for ballot in ballots:
         below: list[int] = []
         for group in reversed(_whole(ballot, standing)):

@@ -1,4 +1,4 @@
-"""Words that mean the same in most texts: one group a line, the first word stands for all. Own list, general English."""
+"""Words that mean the same in most texts: one group a line, the first word stands for all. General English."""
 
 from __future__ import annotations
 

@@ -6,8 +6,9 @@
     result = voting.close()          result.winner(), result.ranked, result.consensus_points
 
 Invariants: a vetoed answer scores 0 and cannot win; only named agents veto; one vote a voter and answer, the last one
-counts; nobody votes for an answer of its own unless that is allowed, whichever way it names it; no answer passes without
-votes. Ties: more weight behind it, then the answer that was added first. The clock is the caller's: nothing here waits.
+counts; nobody votes for an answer of its own unless that is allowed, whichever way it names it; no answer passes
+without votes. Ties: more weight behind it, then the answer that was added first. The clock is the caller's: nothing
+here waits.
 
 Source of values and defaults: spec/teams.md 6.
 """
@@ -20,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from msgspec import Struct
 
 from remit.errors import Conflict, Denied, Exhausted, Invalid
+from remit.teams.coordination import ranking
 from remit.teams.coordination.ballots import Ballot
-from remit.teams.coordination.ranking import AGREES, METHODS, rank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -197,7 +198,7 @@ class Voting:
         self._open()
         if not self._texts:
             raise Invalid("no_answers", "nothing was put to the vote")
-        voters = {voter for voter, _ in self._votes}
+        voters = {each.voter for each in self._votes.values() if self._weight(each)}
         if len(voters) < self.quorum:
             missing = f"{len(voters)} of {self.quorum} voters have voted"
             if now_s > self._until:
@@ -262,7 +263,7 @@ class Voting:
         return max(vote.value for vote in votes)
 
     def _consensus(self, votes: Sequence[Vote]) -> float:
-        return float(all(v.kind == "abstain" or v.value >= AGREES for v in votes))
+        return float(all(v.kind == "abstain" or v.value >= ranking.AGREES for v in votes))
 
     def _by_rank(self, by_answer: Mapping[str, Sequence[Vote]]) -> dict[str, float]:
         """Each voter's values as an order of the answers; the place among all as a score from 1 to 0."""
@@ -276,7 +277,7 @@ class Voting:
         standing = [answer for answer in by_answer if answer not in vetoed]
         if not standing or not any(ballot.weight for ballot in ballots):
             return dict.fromkeys(by_answer, NO_VOTES)
-        groups = rank(ballots, self.strategy, standing).groups
+        groups = ranking.vote(ballots, self.strategy, standing).groups
         below = max(len(groups) - 1, 1)
         return {**dict.fromkeys(vetoed, 0.0), **{a: 1 - i / below for i, group in enumerate(groups) for a in group}}
 
@@ -295,8 +296,3 @@ def _ballot(voter: str, values: Mapping[str, float], weight: float) -> Ballot:
         groups.setdefault(value, []).append(answer)
     order = tuple(tuple(groups[value]) for value in sorted(groups, reverse=True))
     return Ballot(order, weight, voter)
-
-
-def methods() -> tuple[str, ...]:
-    """What `remit.vote` counts by."""
-    return tuple(sorted(METHODS))

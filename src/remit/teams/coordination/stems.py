@@ -1,0 +1,73 @@
+"""Words as they are compared: stems, with synonyms folded, and words that say little or deny."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from remit.teams.coordination.synonyms import table
+
+_COMMON: Final = """
+a an the and or but if then than so as of to in on at by for from with into over under up down out off is
+are was were be been being am do does did done have has had having it its this that these those there here
+i you he she we they them their our your his her my me us who whom which what when where why how will
+would can could should may might must shall just also very too more most much such only own same any some
+each per via
+"""
+COMMON: Final = frozenset(_COMMON.split())
+_NEGATIONS: Final = """
+not no never none nobody nothing neither nor without cannot cant dont doesnt didnt isnt arent wasnt werent
+wont shouldnt couldnt wouldnt hasnt havent hardly
+"""
+NEGATIONS: Final = frozenset(_NEGATIONS.split())
+# Form/base of words that do not follow the rules of stems.
+_IRREGULAR: Final = """
+grew/grow grown/grow rose/rise risen/rise fell/fall fallen/fall bought/buy sold/sell built/build made/make
+sent/send got/get kept/keep began/begin begun/begin chose/choose chosen/choose shown/show went/go gone/go
+took/take taken/take ran/run thought/think held/hold lost/lose won/win paid/pay said/say people/person
+children/child men/man women/woman shrank/shrink shrunk/shrink wrote/write written/write broke/break
+broken/break
+"""
+_SUFFIXES: Final = ("ations", "ation", "ingly", "ments", "ment", "ness", "ities", "ity", "ings", "ing", "edly", "ies",
+                    "ied", "ers", "er", "ed", "ly", "es", "s")  # fmt: skip
+
+
+@lru_cache(maxsize=20_000)
+def fold(word: str) -> str:
+    """The stem of a word, or of the word that stands for its synonyms."""
+    known = _synonyms()
+    for form in _forms(word):
+        if form in known:
+            return stem(known[form])
+    return stem(word)
+
+
+def stem(word: str) -> str:
+    """The word without its endings; rough, and the same for all forms of most words."""
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+            word = word[: -len(suffix)] + ("y" if suffix in ("ies", "ied") else "")
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
+        word = word[:-1]
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """The word as a list of synonyms may hold it."""
+    forms = [word]
+    for suffix, instead in (("s", ""), ("es", ""), ("ies", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
+                            ("ly", ""), ("er", ""), ("d", ""), ("es", "e"), ("ied", "y")):  # fmt: skip
+        if word.endswith(suffix) and len(word) - len(suffix) >= 2:
+            base = word[: -len(suffix)] + instead
+            forms.append(base)
+            if len(base) > 3 and base[-1] == base[-2]:
+                forms.append(base[:-1])
+    return tuple(forms)
+
+
+@lru_cache(maxsize=1)
+def _synonyms() -> dict[str, str]:
+    irregular = dict(pair.split("/") for pair in _IRREGULAR.split())
+    known = table()
+    return {**known, **{form: known.get(base, base) for form, base in irregular.items()}}

@@ -1,0 +1,71 @@
+"""Novelty and agreement: the specification's examples."""
+
+from __future__ import annotations
+
+import pytest
+
+import remit
+from remit import Invalid
+from remit.teams.coordination.claims import agreement
+from remit.teams.coordination.novelty import PRESETS, NoveltyTracker
+from remit.teams.coordination.quantities import quantities
+
+
+@pytest.mark.parametrize("amount", ["$500,000", "500000 dollars", "0.5 million dollars", "$0.5M", "$505K"])
+def test_one_amount_in_many_ways_is_not_new(amount: str) -> None:
+    """The same sentence with the same amount, written otherwise, is a duplicate; ten times the amount is not."""
+    said = "The budget for the launch is $500K."
+    assert remit.novelty(said, f"The budget for the launch is {amount}.") == pytest.approx(0, abs=1e-6)
+    assert remit.novelty(said, "The budget for the launch is $5M.") >= 0.3
+    assert remit.novelty("a" * 9, "a" * 9) == 0
+
+
+def test_units_count() -> None:
+    """Values are in the base unit of their dimension; a year is a year."""
+    assert [(q.value, q.unit) for q in quantities("2 hours, 120 min, 50%, in 2024")] == [
+        (7200.0, "s"), (7200.0, "s"), (0.5, "ratio"), (2024.0, "year")]  # fmt: skip
+    assert not quantities("2023")[0].agrees(quantities("2024")[0])
+    assert not quantities("5 km")[0].agrees(quantities("5 kg")[0])
+
+
+def test_the_tracker_says_what_is_new() -> None:
+    """A repeated answer is not novel, names whom it repeats, and gets suggestions; a new one brings topics."""
+    tracker = NoveltyTracker()
+    first = tracker.add("ada", "Postgres handles concurrent writers with row locks.")
+    assert (first.score, first.is_novel, first.most_similar, first.diversity) == (1.0, True, None, 1.0)
+    again = tracker.add("bob", "Postgres handles concurrent writers with row locks!")
+    assert not again.is_novel
+    assert again.most_similar is not None
+    assert again.most_similar.agent == "ada"
+    assert again.suggestions
+    assert again.diversity < 0.1
+    third = tracker.judge("Postgres handles concurrent writers with row locks, again.")
+    assert "row locks" in third.redundant_topics
+    other = tracker.judge("Whales sing to one another across whole oceans.")
+    assert other.is_novel
+    assert other.new_topics
+    assert other.coverage == 0.0
+
+
+def test_presets() -> None:
+    """The thresholds of the specification."""
+    found = {name: (t.novelty, t.similarity, t.min_topics, t.tolerance) for name, t in PRESETS.items()}
+    assert found == {"default": (0.3, 0.7, 2, 0.05), "strict": (0.5, 0.5, 3, 0.05), "lenient": (0.2, 0.8, 1, 0.05)}
+    with pytest.raises(Invalid, match="preset"):
+        NoveltyTracker("lax")
+
+
+def test_agreement_is_on_claims_not_on_words() -> None:
+    """Synonyms and units support a claim; a denial, an opposite or another figure opposes it."""
+    assert agreement({"a": "Revenue grew 5%.", "b": "Sales rose by 5 percent."}).score == 1.0
+    for other in ("Revenue did not grow 5%.", "Revenue fell 5%.", "Revenue grew 25%."):
+        found = agreement({"a": "Revenue grew 5%.", "b": other})
+        assert found.score == 0.0, other
+        assert (found.claims[0].supporters, found.claims[0].opponents) == (("a",), ("b",))
+    assert _code_of_nothing() == "no_answers"
+
+
+def _code_of_nothing() -> str:
+    with pytest.raises(Invalid) as caught:
+        agreement({})
+    return caught.value.code
