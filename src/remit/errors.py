@@ -121,7 +121,9 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "model_script": ("ModelError", "The scripted model got a request that its script does not expect."),
     # Conflict
     "approval_used": ("Conflict", "An approval counts once; ask again."),
+    "channel_closed": ("Conflict", "Nothing more comes or goes here; stop, or open another channel."),
     "chain_broken": ("Conflict", "The journal was altered; keep the file and restore a backup."),
+    "deadlock": ("Conflict", "Each waited for the next; this one gave way. Try again once the others went on."),
     "encryption_mismatch": ("Conflict", "Make the file and [encryption] mode agree: remit vault keys encrypt|decrypt"),
     "key_destroyed": ("Conflict", "The key was destroyed on purpose; what it sealed cannot be read again."),
     "key_rollback": ("Conflict", "An old key ring was put back; restore the newest, or: remit vault keys accept"),

@@ -98,6 +98,7 @@ def overlap(a: Counter[str], b: Counter[str], weight: Mapping[str, float] | None
 
 
 def cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    """-1 to 1; 0 where a vector has no length."""
     dot = sum(x * y for x, y in zip(a, b, strict=True))
     size = math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
     return dot / size if size else 0.0
