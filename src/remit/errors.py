@@ -133,6 +133,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "record_altered": ("Conflict", "The record was altered or swapped; keep it and restore a backup."),
     "secret_exists": ("Conflict", "Change its value with: remit vault rotate NAME"),
     "vault_damaged": ("Conflict", "Keep the file, and restore a backup of it and of the key ring."),
+    "restart_refused": ("Conflict", "Ask `decide` first; the message says which of its checks said no."),
     "run_active": ("Conflict", "The run is active elsewhere, or it has ended."),
     "voting_complete": ("Conflict", "Open a new vote; this one was counted."),
     "stale_epoch": ("Conflict", "Another process has taken this run over; this one stops."),
