@@ -15,6 +15,7 @@ _SIMPLE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">": operator.gt, ">=": operator.ge, "===": operator.eq, "!==": operator.ne, "is": operator.is_,
     "is not": operator.is_not, "<>": operator.ne,
 }  # fmt: skip
+_UNARY: Final[dict[str, Callable[[Any], Any]]] = {"-": operator.neg, "+": operator.pos, "~": operator.inv}
 _NUMBER: Final = (int, float, bool)
 _MAX_NUMBER: Final = 1 << 128
 
