@@ -50,9 +50,6 @@ def _small(left: Any, right: Any) -> bool:
     return len(sizes) == 2 and abs(sizes[0] * sizes[1]) <= MAX_CONST
 
 
-_UNARY: Final[dict[str, Callable[[Any], Any]]] = {"-": operator.neg, "+": operator.pos, "~": operator.inv}
-
-
 def unary(op: str, value: Any) -> Any:
     """`op value`."""
     if value is UNKNOWN:
