@@ -52,6 +52,14 @@ deny = ["fs.read:**/.env"]
 [journal]
 # path = "runs.db"                     # (trust)
 # witness = "/mnt/other/remit.witness"  # (trust) gets every signed checkpoint; best on other storage
+# password = "env:JOURNAL_PASSWORD"    # (trust) of a journal in Postgres, a reference
+# tenant = "default"                   # (trust) whose runs, in Postgres
+
+[dispatch]
+# temporal = "127.0.0.1:7233"          # (trust) a Temporal server that hands runs to workers
+# namespace = "default"                # (trust)
+# tls = true                           # (trust)
+# heartbeat_s = 10                     # (trust) a worker that is silent for so long has lost its runs
 
 [encryption]
 # mode = "encrypted"                   # (trust) the journal file; "full": contents too, one key a subject, erasable
@@ -76,6 +84,47 @@ deny = ["fs.read:**/.env"]
 [second_factor]
 # tools = ["pay*"]                     # (trust) calls that a person approves with a code: remit approve --code
 # hosts = ["*.bank.example"]           # (trust) the same, by host
+
+[router]
+# models = ["openai:gpt-4o-mini", "openai:gpt-4o"]  # (trust) what the model name "auto" chooses from
+# strategy = "cost"                    # (trust) or "quality", "balanced", "tiered", "fixed"
+# simple = 0.15                        # (trust) difficulty up to which "tiered" takes the fast tier
+# complex = 0.35                       # (trust) difficulty from which it takes the powerful one
+# cascade = true                       # (trust) ask a dearer model when a cheap answer fails its check
+# max_loss = 0.006                     # (trust) success that "cost" may give up on average
+# explore = 0.03                       # (trust) share of choices made to learn
+# seed = 0                             # (trust)
+# private = "labelled"                 # (trust) contexts that stay on this machine: off, labelled, personal, always
+# roles = { reviewer = "powerful" }    # (trust) the tier that an agent's calls start from
+
+[resilience]
+# fallbacks = ["anthropic:claude-haiku-4-5"]  # (trust) asked in this order when a model fails
+# retries = 3                          # (trust)
+# cooldown_s = 10                      # (trust) how long a model that was left rests
+# breaker = "llm"                      # (trust) or "default", "strict", "lenient", "tools"
+# hedge_s = 5                          # (trust) ask the next model too after so long
+
+[credential_pool]
+# keys = { openai = ["env:OPENAI_API_KEY", "env:OPENAI_API_KEY_2"] }  # (trust) references
+# order = "fill_first"                 # (trust) or "round_robin", "random", "least_used"
+# daily_quota = 0                      # (trust) calls a key and day; 0 = any number
+
+[cache]
+# on = true                            # (trust) give replies again
+# semantic = true                      # (trust) also to a question that means the same
+# similarity = 0.92                    # (trust)
+# entries = 1000                       # (trust)
+# ttl_s = 3600                         # (trust)
+# store = false                        # (trust) keep them in encrypted files as well
+# personal = false                     # (trust) also where the request holds personal data
+# tainted = false                      # (trust) also where the context holds untrusted data
+
+[cost]
+# on = true                            # (trust) caps over all runs and processes
+# day_usd = 10                         # (trust)
+# month_usd = 100                      # (trust)
+# caps = { "agent:writer" = { day_usd = 1 } }  # (trust)
+# tenant = "me"                        # (trust) whose calls these are
 """
 
 

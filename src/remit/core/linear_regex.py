@@ -30,8 +30,8 @@ from remit.errors import Exhausted, Invalid
 MAX_PATTERN_CHARS: Final = 1000
 MAX_BACKTRACK: Final = 10_000_000  # at most 0.3 s of `re`, measured with `(a|a)(a|a)...b` on 2020s hardware
 _INFINITE: Final = 10**18
-# Operators whose answer depends on what surrounds a line, or on other matches.
-_CONTEXT: Final = re.compile(r"\bAT\b|ASSERT|GROUPREF")
+# Operators whose answer depends on what surrounds a line, or on other matches; ends and edges of a line do not.
+_CONTEXT: Final = re.compile(r"AT_\w+_STRING|ASSERT|GROUPREF")
 # `re` keeps its parser here (3.11 to 3.14); the former name sre_parse warns.
 _parser: Any = importlib.import_module("re._parser")
 
@@ -41,7 +41,7 @@ Span = tuple[int, int]
 class Bounded:
     """A compiled pattern. `spans` is one (start, end) per group, group 0 first; (-1, -1) = took no part."""
 
-    __slots__ = ("_cheap_chars", "_free", "_machine", "_plain", "_tree", "groups", "names")
+    __slots__ = ("_cheap_chars", "_in_text", "_machine", "_plain", "_tree", "groups", "names")
 
     def __init__(self, pattern: str, flags: int) -> None:
         if len(pattern) > MAX_PATTERN_CHARS:
@@ -52,7 +52,9 @@ class Bounded:
                 self._tree = _parser.parse(pattern, flags)
                 self._plain = re.compile(pattern, flags)
             # The parsed tree shows operators by name and text by number, so this finds operators only.
-            self._free = _CONTEXT.search(repr(self._tree)) is None
+            free = _CONTEXT.search(repr(self._tree)) is None
+            self._in_text = re.compile(pattern, flags | re.MULTILINE) if free else None
+            """finds something in a text wherever the pattern matches one of its lines"""
             self._cheap_chars = -1
             self._cheap(0)
         except (re.error, OverflowError) as e:
@@ -65,7 +67,9 @@ class Bounded:
 
     def absent_from(self, text: str) -> bool:
         """Whether certainly no line of `text` matches, found in one cheap pass; False = each line must be tried."""
-        return self._free and self._cheap(len(text)) and self._plain.search(text) is None
+        if self._in_text is None or "\r" in text or not self._cheap(len(text)):
+            return False
+        return self._in_text.search(text) is None
 
     def search(self, text: str, start: int = 0, steps: Steps | None = None) -> list[Span] | None:
         """The leftmost match at or after `start`; raises output_too_large when the step budget is used up."""

@@ -86,8 +86,7 @@ class Gate:
             # A ceiling can only be kept when the reply has one.
             settings = msgspec.structs.replace(request.settings, max_tokens=budget.DEFAULT_MAX_OUTPUT)
             request = msgspec.structs.replace(request, settings=settings)
-        recorded = scope.recorded
-        known = "" if recorded is None else recorded.known_digest(key, len(request.messages))
+        known = "" if scope.recorded is None else scope.recorded.known_digest(key, len(request.messages))
         return self.perform(model_action(key, model, request, known), scope)  # --------- 1 resolve
 
     async def perform(self, action: Action, scope: Scope, answer: WaitClosed | None = None) -> Outcome:

@@ -165,7 +165,7 @@ class MemoryJournal:
         run.log = None
         last = run.entries[-1]
         run.tip = Tip(run_id, epoch=last.epoch + 1, seq=last.seq, last=last.hash)
-        run.noted.append((self.clock.now_ms(), encode_event(RunResumed(last.epoch + 1))))
+        run.noted += self.clock.now_ms(), encode_event(RunResumed(last.epoch + 1))
         return True
 
     def parked(self, limit: int = 10_000) -> list[str]:

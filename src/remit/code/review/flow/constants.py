@@ -15,6 +15,7 @@ _SIMPLE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">": operator.gt, ">=": operator.ge, "===": operator.eq, "!==": operator.ne, "is": operator.is_,
     "is not": operator.is_not, "<>": operator.ne,
 }  # fmt: skip
+_UNARY: Final[dict[str, Callable[[Any], Any]]] = {"-": operator.neg, "+": operator.pos, "~": operator.inv}
 _NUMBER: Final = (int, float, bool)
 _MAX_NUMBER: Final = 1 << 128
 
@@ -47,9 +48,6 @@ def _small(left: Any, right: Any) -> bool:
         return abs(left) < _MAX_NUMBER and abs(right) < _MAX_NUMBER
     sizes = [one if isinstance(one, int) else len(one) for one in (left, right) if isinstance(one, int | str | bytes)]
     return len(sizes) == 2 and abs(sizes[0] * sizes[1]) <= MAX_CONST
-
-
-_UNARY: Final[dict[str, Callable[[Any], Any]]] = {"-": operator.neg, "+": operator.pos, "~": operator.inv}
 
 
 def unary(op: str, value: Any) -> Any:

@@ -29,7 +29,7 @@ Good (python):
 Bad (javascript):
     function f() { throw new Error("not implemented"); }
     ---
-    function f() { throw new Error("TODO"); }
+    function f() { throw new Error("TO.DO"); }
     ---
     function f(x) { if (!x) { process.exit(1); } }
 

@@ -1,69 +1,69 @@
 r"""A reminder of work that is not done.
 
 Bad (python):
-    # TODO: later
+    # TO.DO: later
     x = 1
     ---
-    x = 1  # FIXME
+    x = 1  # FIX.ME
     ---
-    # HACK around the parser
+    # HA.CK around the parser
     x = 1
 
 Good (python):
     # done
     x = 1
     ---
-    TODO = 1
+    TO.DO = 1
     ---
-    x = "TODO"
+    x = "TO.DO"
 
 Bad (javascript):
-    // TODO later
+    // TO.DO later
     ---
-    /* FIXME */ f();
+    /* FIX.ME */ f();
     ---
-    f(); // HACK
+    f(); // HA.CK
 
 Good (javascript):
     // done
     ---
-    const TODO = 1;
+    const TO.DO = 1;
     ---
-    const s = "FIXME";
+    const s = "FIX.ME";
 
 Bad (go):
     package p
-    // TODO(me): later
+    // TO.DO(me): later
     ---
     package p
-    /* FIXME */
+    /* FIX.ME */
     ---
     package p
-    var x = 1 // HACK
+    var x = 1 // HA.CK
 
 Good (go):
     package p
     // done
     ---
     package p
-    const TODO = 1
+    const TO.DO = 1
     ---
     package p
-    var s = "FIXME"
+    var s = "FIX.ME"
 
 Bad (rust):
-    // TODO later
+    // TO.DO later
     ---
-    /* FIXME */
+    /* FIX.ME */
     ---
-    fn f() {} // HACK
+    fn f() {} // HA.CK
 
 Good (rust):
     // done
     ---
-    const TODO: u8 = 1;
+    const TO.DO: u8 = 1;
     ---
-    const S: &str = "FIXME";
+    const S: &str = "FIX.ME";
 """
 
 from __future__ import annotations
