@@ -22,9 +22,9 @@ from typing import Final
 from msgspec import Struct
 
 from remit.errors import Invalid
-from remit.teams.coordination.quantities import YEAR, Quantity
+from remit.teams.coordination.quantities import Quantity, contradict
 from remit.teams.coordination.similarity import Embed, Text, cosine, overlap
-from remit.teams.coordination.stems import fold
+from remit.teams.coordination.stems import FLIPS
 
 SAME: Final = 0.5  # from here on two sentences make the same claim
 SAME_MEANING: Final = 0.72  # the same for cosines of embeddings
@@ -33,17 +33,6 @@ MAX_CLAIMS: Final = 60  # sentences of one answer
 _END: Final = re.compile(
     r"(?<=[.!?])\s+|[\n;\u2022]+|\s[-\u2013\u2014]\s|,?\s+\b(?:but|however|whereas|although|though)\b\s+", re.IGNORECASE
 )
-# Positive/negative: the second word says the opposite of the first.
-_OPPOSITES: Final = """
-increase/decrease fast/slow good/bad cheap/expensive big/small easy/hard allow/forbid start/stop
-buy/sell better/worse accept/reject safe/dangerous true/false strong/weak hot/cold new/old add/delete
-succeed/fail approve/reject more/less above/below before/after always/never win/lose support/oppose
-keep/delete open/close enable/disable hire/fire yes/no early/late rich/poor high/low public/private
-possible/impossible legal/illegal healthy/sick rise/fall agree/disagree correct/wrong right/wrong
-useful/useless likely/unlikely stable/unstable necessary/unnecessary best/worst guilty/innocent
-present/absent remember/forget include/exclude import/export pass/fail full/empty hot/cool peace/war
-benefit/drawback
-"""
 
 
 class Claim(Struct, frozen=True):
@@ -77,7 +66,7 @@ class _Sentence:
         self.words: Counter[str] = Counter()
         self.denies = read.negations % 2
         for word, times in read.words.items():
-            other = _FLIPS.get(word)
+            other = FLIPS.get(word)
             self.words[other or word] += times
             if other is not None:
                 self.denies ^= times % 2
@@ -90,7 +79,7 @@ class _Sentence:
 
     def against(self, other: _Sentence) -> bool:
         """Whether they cannot both be true."""
-        return self.denies != other.denies or _contradict(self.numbers, other.numbers)
+        return self.denies != other.denies or contradict(self.numbers, other.numbers)
 
 
 def agreement(answers: Mapping[str, str], *, embed: Embed | None = None) -> Agreement:
@@ -150,26 +139,3 @@ def _score(claims: list[Claim], count: int) -> float:
         len(c.supporters) * (len(c.supporters) - 1) / 2 + len(c.opponents) * (len(c.opponents) - 1) / 2 for c in claims
     ]
     return sum(same) / pairs / len(claims)
-
-
-def _contradict(a: list[Quantity], b: list[Quantity]) -> bool:
-    """Whether figures of one dimension stand in both, and some of them have no partner."""
-    for unit in {q.unit for q in a} & {q.unit for q in b}:
-        mine = [q for q in a if q.unit == unit]
-        theirs = [q for q in b if q.unit == unit]
-        few, many = (mine, theirs) if len(mine) <= len(theirs) else (theirs, mine)
-        if not all(any(q.agrees(other) for other in many) for q in few):
-            return unit != YEAR or len(few) == len(many)
-    return False
-
-
-def _flips() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in _OPPOSITES.split():
-        positive, negative = (fold(word) for word in pair.split("/"))
-        if positive != negative and negative not in found and positive not in found:
-            found[negative] = positive
-    return found
-
-
-_FLIPS: Final = _flips()

@@ -142,6 +142,17 @@ def shared(a: Sequence[Quantity], b: Sequence[Quantity], tolerance: float = TOLE
     return 2 * hits / (len(a) + len(b))
 
 
+def contradict(a: list[Quantity], b: list[Quantity]) -> bool:
+    """Whether figures of one dimension stand in both, and some of them have no partner."""
+    for unit in {q.unit for q in a} & {q.unit for q in b}:
+        mine = [q for q in a if q.unit == unit]
+        theirs = [q for q in b if q.unit == unit]
+        few, many = (mine, theirs) if len(mine) <= len(theirs) else (theirs, mine)
+        if not all(any(q.agrees(other) for other in many) for q in few):
+            return unit != YEAR or len(few) == len(many)
+    return False
+
+
 def _from_digits(match: re.Match[str]) -> Quantity:
     digits = match["digits"]
     value = float(digits.replace(",", "").replace(" ", ""))

@@ -17,12 +17,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from remit.teams.coordination.quantities import TOLERANCE, Quantity, quantities, shared, without_quantities
-from remit.teams.coordination.stems import COMMON, NEGATIONS, fold
+from remit.teams.coordination.quantities import TOLERANCE, Quantity, contradict, quantities, shared, without_quantities
+from remit.teams.coordination.stems import COMMON, FLIPS, NEGATIONS, fold
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """texts -> vectors of one length"""
 
+AGAINST: Final = 0.3  # what is left of the likeness of texts that deny each other
+SHORT: Final = 25  # words up to which a text makes one claim
 MAX_CHARS: Final = 100_000  # of one text that are looked at
 WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
@@ -30,7 +32,7 @@ WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 class Text:
     """A text as it is compared: its words, n-grams and numbers."""
 
-    __slots__ = ("grams", "negations", "numbers", "words")
+    __slots__ = ("denies", "grams", "negations", "numbers", "words")
 
     def __init__(self, text: str) -> None:
         text = text[:MAX_CHARS]
@@ -41,6 +43,13 @@ class Text:
         self.negations = sum(word in NEGATIONS for word in raw)
         self.grams = Counter(gram for word in stems for gram in _grams(f" {word} "))
         self.numbers: list[Quantity] = quantities(text)
+        self.denies = (self.negations + sum(word in FLIPS for word in stems)) % 2
+
+    def against(self, other: Text) -> bool:
+        """Whether two short texts deny each other; of long ones it is not known (see claims.py)."""
+        if max(self.words.total(), other.words.total()) > SHORT:
+            return False
+        return self.denies != other.denies or contradict(self.numbers, other.numbers)
 
 
 def similarity(
@@ -65,6 +74,10 @@ def alike(
     tolerance: float = TOLERANCE,
 ) -> float:  # fmt: skip
     """`similarity` of prepared texts; `meaning` = the cosine of their embeddings, where there are any."""
+    return _likeness(a, b, rarity, meaning, tolerance) * (AGAINST if a.against(b) else 1.0)
+
+
+def _likeness(a: Text, b: Text, rarity: Mapping[str, float] | None, meaning: float | None, tolerance: float) -> float:
     words = overlap(a.words, b.words, rarity) if meaning is None else meaning
     grams = overlap(a.grams, b.grams, None) if meaning is None else meaning
     if not a.numbers and not b.numbers:

@@ -31,6 +31,18 @@ broken/break
 _SUFFIXES: Final = ("ations", "ation", "ingly", "ments", "ment", "ness", "ities", "ity", "ings", "ing", "edly", "ies",
                     "ied", "ers", "er", "ed", "ly", "es", "s")  # fmt: skip
 
+# Positive/negative: the second word says the opposite of the first.
+_OPPOSITES: Final = """
+increase/decrease fast/slow good/bad cheap/expensive big/small easy/hard allow/forbid start/stop
+buy/sell better/worse accept/reject safe/dangerous true/false strong/weak hot/cold new/old add/delete
+succeed/fail approve/reject more/less above/below before/after always/never win/lose support/oppose
+keep/delete open/close enable/disable hire/fire yes/no early/late rich/poor high/low public/private
+possible/impossible legal/illegal healthy/sick rise/fall agree/disagree correct/wrong right/wrong
+useful/useless likely/unlikely stable/unstable necessary/unnecessary best/worst guilty/innocent
+present/absent remember/forget include/exclude import/export pass/fail full/empty hot/cool peace/war
+benefit/drawback
+"""
+
 
 @lru_cache(maxsize=20_000)
 def fold(word: str) -> str:
@@ -71,3 +83,16 @@ def _synonyms() -> dict[str, str]:
     irregular = dict(pair.split("/") for pair in _IRREGULAR.split())
     known = table()
     return {**known, **{form: known.get(base, base) for form, base in irregular.items()}}
+
+
+def _flips() -> dict[str, str]:
+    """Stem -> the stem of its opposite."""
+    found: dict[str, str] = {}
+    for pair in _OPPOSITES.split():
+        positive, negative = (fold(word) for word in pair.split("/"))
+        if positive != negative and negative not in found and positive not in found:
+            found[negative] = positive
+    return found
+
+
+FLIPS: Final = _flips()
