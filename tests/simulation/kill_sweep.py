@@ -1,6 +1,6 @@
 """kill -9 of a real process at moments of its progress, again and again, until its run has ended.
 
-    python tests/simulation/kill_sweep.py [KILLS]
+    python tests/simulation/kill_sweep.py [KILLS] [--first SEED]
 
 A child process works on one generated run: journal in a file, effects appended to another file. It prints a line at
 each append and in the middle of each effect; the parent kills it at a random one of them. The next child settles what
@@ -13,6 +13,7 @@ and starts in milliseconds. A line a run says how far the sweep has come.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -237,7 +238,11 @@ def main() -> int:
     if sys.argv[1:2] == ["--nursery"]:
         nursery()
         return 0
-    runs, made, doubts, problems = sweep(int(sys.argv[1]) if sys.argv[1:] else 200)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("kills", type=int, nargs="?", default=200)
+    parser.add_argument("--first", type=int, default=1)
+    given = parser.parse_args()
+    runs, made, doubts, problems = sweep(given.kills, given.first)
     for problem in problems:
         print(problem)
     print(f"{made} kills of {runs} runs: all ended, {doubts} doubtful effects shown, {len(problems)} problems")
