@@ -69,6 +69,8 @@ def test_a_judgement_is_journalled_learnt_and_kept(tmp_path: Path) -> None:
 
 
 def test_a_run_is_judged_once_and_only_when_it_is_known() -> None:
+    """A second judgement and an unknown run are errors; a run without routed calls teaches nothing."""
+
     async def main() -> None:
         async with runtime("memory:") as rt:
             run = await Agent("a", model=policy()).run("Say what you are")
@@ -86,6 +88,8 @@ def test_a_run_is_judged_once_and_only_when_it_is_known() -> None:
 
 
 def test_after_an_escalation_the_model_that_answered_is_judged() -> None:
+    """The last model of the plan gave the answer, so the outcome is its."""
+
     async def main() -> None:
         async with runtime("memory:") as rt:
             run = await Agent("a", model=policy(verify=lambda *_: False)).run("Say what you are")

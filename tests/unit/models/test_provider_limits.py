@@ -27,11 +27,13 @@ from remit.testing.clock import FakeClock
     ],
 )
 def test_headers_are_read_strictly(headers: dict[str, str], left: Any) -> None:
+    """Plain digits of a bounded length count; anything else says nothing."""
     assert left_in(headers) == left
 
 
 @pytest.mark.parametrize(("remaining", "waits"), [("0", True), ("1000", False)])
 def test_an_empty_account_at_the_provider_makes_the_next_call_wait(remaining: str, waits: bool) -> None:
+    """None left at the provider holds the next call back; many left change nothing."""
     clock = FakeClock()
     model: Any = FunctionModel(lambda _: "x", name="openai:gpt-4o")
     model.answered = {"x-ratelimit-remaining-requests": remaining}

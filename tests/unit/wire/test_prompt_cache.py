@@ -40,6 +40,7 @@ def sent(codec: Any, *messages: Message, model: str = SONNET, mode: str = "", **
 
 
 def test_anthropic_places_at_most_four_marks() -> None:
+    """After the tools, after the system text, and at the end of the last two user turns."""
     body, raw = sent(ANTHROPIC, SYSTEM, *LOOP, tools=(TOOL, LONG_TOOL))
     mark = {"type": "ephemeral"}
     assert raw.count(b'"cache_control"') == 4
@@ -51,6 +52,7 @@ def test_anthropic_places_at_most_four_marks() -> None:
 
 
 def test_the_marks_are_all_that_differs() -> None:
+    """Without its marks a body is what it is with the mode off."""
     plain, _ = sent(ANTHROPIC, SYSTEM, *LOOP, tools=(TOOL,), mode="off")
     body, _ = sent(ANTHROPIC, SYSTEM, *LOOP, tools=(TOOL,))
     body["system"] = body["system"][0]["text"]
@@ -74,10 +76,12 @@ def test_the_marks_are_all_that_differs() -> None:
     ],
 )
 def test_when_marks_are_placed(messages: tuple[Message, ...], model: str, mode: str, marks: int) -> None:
+    """Length, model, mode and whether a further call is likely decide."""
     assert sent(ANTHROPIC, *messages, model=model, mode=mode)[1].count(b'"cache_control"') == marks
 
 
 def test_an_hour_and_own_marks() -> None:
+    """1h sets the ttl; a request with marks of its own gets no others."""
     body, _ = sent(ANTHROPIC, SYSTEM, *LOOP, mode="1h")
     assert body["system"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
     own = [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]
@@ -86,6 +90,7 @@ def test_an_hour_and_own_marks() -> None:
 
 
 def test_bedrock_places_cache_points() -> None:
+    """The same places; none after the tools of Nova, none for models that refuse them."""
     body, raw = sent(BEDROCK, SYSTEM, *LOOP, model=ON_BEDROCK, tools=(LONG_TOOL,))
     point = {"cachePoint": {"type": "default"}}
     assert raw.count(b'"cachePoint"') == 4
@@ -98,6 +103,7 @@ def test_bedrock_places_cache_points() -> None:
 
 
 def test_switches() -> None:
+    """A codec, a provider and a token count can be without marks; an unknown mode is an error."""
     request = ModelRequest((SYSTEM, *LOOP), model=SONNET)
     assert b"cache_control" not in MessagesCodec("off").encode(request, False)
     row = providers.profile("anthropic")
@@ -109,11 +115,13 @@ def test_switches() -> None:
 
 
 def test_minimum_lengths() -> None:
+    """What the documentation of the providers says."""
     names = ("claude-haiku-4-5", "claude-opus-4-5", "claude-3-5-haiku-latest", "claude-sonnet-4-5", "amazon.nova-lite")
     assert [minimum(name) for name in names] == [4096, 4096, 2048, 1024, 1024]
 
 
 def test_a_read_is_cheaper_and_a_write_dearer() -> None:
+    """A tenth and five quarters of the plain price."""
     from remit.core.usage import Usage
 
     plain, read, write = (
