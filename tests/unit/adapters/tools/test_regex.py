@@ -84,11 +84,28 @@ def test_unplugged_bound_hands_the_attack_to_re(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_pass_over_the_whole_text_never_hides_a_line() -> None:
-    """absent_from is only sure where no anchor or look-around could see line ends."""
+    """absent_from sees line ends as a line does; where it cannot (look-around, ends of the text, CR) it is never sure."""
     assert Bounded("ab", 0).absent_from("x\nb\na\n") is True
     assert Bounded("ab", 0).absent_from("x\nab") is False
-    for pattern in ("^ab", "ab$", r"\bab", "(?<!x\n)ab", "(?=a)ab$"):
+    for pattern in ("^ab", "ab$", r"\bab"):
+        assert Bounded(pattern, 0).absent_from("x\nzab z\n") is True
+    for pattern, text in (("^ab", "x\nab z"), ("ab$", "x\nz ab\ny"), (r"\bab", "x\nab z"), ("ab$", "zab\r\nx")):
+        assert Bounded(pattern, 0).absent_from(text) is False
+    for pattern in ("(?<!x\n)ab", "(?=a)ab$", r"\Aab", r"ab\Z"):
         assert Bounded(pattern, 0).absent_from("x\nzab z\n") is False
+
+
+@given(
+    st.sampled_from(
+        ["^a", "b$", "^a.*b$", r"\ba", r"a\B", "^$", "a|^b", "[^a]$", r"\s+$", r"\Aa", r"b\Z", r"^\s*\n*c"]
+    ),
+    st.text("ab c\n\r", max_size=30),
+)
+def test_what_is_called_absent_matches_no_line(pattern: str, text: str) -> None:
+    """Whatever the text: no line of it matches a pattern that the pass over the whole text calls absent."""
+    found = Bounded(pattern, 0)
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    assert not (found.absent_from(text) and any(found.search(line) for line in lines))
 
 
 def test_the_step_budget_ends_the_simulation() -> None:
