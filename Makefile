@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench bench-routing agentdojo lock clean
+.PHONY: help demo test lint types bench bench-routing bench-journal agentdojo lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +37,10 @@ bench: $(VENV)/run.stamp  ## counts and ratios against a hand-written loop and t
 
 bench-routing: $(VENV)/run.stamp  ## routing by learnt cost against always-powerful, simulated: ARGS="--seed 7 --family step"
 	@$(BIN)/python bench/routing.py $(ARGS)
+
+bench-journal: $(VENV)/run.stamp  ## durable events and steps against one fdatasync, LangGraph and DBOS: ARGS="--rounds 1"
+	@$(BIN)/python bench/install_peers.py langgraph dbos || echo "some peers are missing; their rows say so" >&2
+	@$(BIN)/python bench/journal_rows.py $(ARGS)
 
 agentdojo: $(VENV)/run.stamp  ## prompt injection against the flow rule: SUITE=banking LABELS=file GATE=on, one JSON line
 	@$(BIN)/python bench/agentdojo/install.py

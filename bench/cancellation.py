@@ -28,6 +28,19 @@ from remit.journal.chain import decode_event
 from remit.models.handle import ModelHandle
 
 PROGRAMS = 4
+START_S = 120.0
+
+
+class Middle:
+    """How many runs are in the middle of something."""
+
+    count = 0
+
+    @classmethod
+    async def forever(cls) -> None:
+        """Never end."""
+        cls.count += 1
+        await asyncio.Event().wait()
 
 
 class Endless:
@@ -39,7 +52,7 @@ class Endless:
     async def request(self, request: ModelRequest) -> Reply:
         """One call."""
         if not request.tools:
-            await asyncio.Event().wait()
+            await Middle.forever()
         arguments = {"argv": ["sh", "-c", "sleep 987 & sleep 986"]} if request.tools[0].name == "shell" else {}
         return Reply((ToolCall("1", request.tools[0].name, arguments),), "tool_calls")
 
@@ -52,6 +65,7 @@ async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     """A provider whose stream never ends."""
     try:
         await reader.readuntil(b"\r\n\r\n")
+        Middle.count += 1
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
         while True:
             writer.write(b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n')
@@ -64,7 +78,7 @@ async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 @tool(effect="unsafe")
 async def forever() -> str:
     """Never end."""
-    await asyncio.Event().wait()
+    await Middle.forever()
     return ""
 
 
@@ -100,8 +114,19 @@ def programs() -> int:
     return count
 
 
+async def under_way(runs: int, sleeping: int) -> None:
+    """Return when `runs` runs, and `sleeping` programs of them, are in the middle; raises SystemExit after START_S."""
+    until = time.perf_counter() + START_S
+    while Middle.count < runs or programs() < sleeping:
+        if time.perf_counter() > until:
+            raise SystemExit(f"only {Middle.count} runs and {programs()} programs began in {START_S:.0f} s")
+        await asyncio.sleep(0.25)
+    await asyncio.sleep(1)
+
+
 async def measure(runs: int, policy: str, folder: Path) -> int:
     """Start, cancel, look."""
+    own = descriptors()["socket"]  # the event loop's own pair
     server = await asyncio.start_server(dribble, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     handle = ModelHandle("openai-chat:m", base_url=f"http://127.0.0.1:{port}/v1", api_key="k")
@@ -128,7 +153,7 @@ async def measure(runs: int, policy: str, folder: Path) -> int:
         async with asyncio.TaskGroup() as group:
             for agent, run_id in zip(chosen, ids, strict=True):
                 group.create_task(one(agent, run_id))
-            await asyncio.sleep(max(3.0, runs / 150))
+            await under_way(runs, 2 * sandboxed)
             alive, sockets = programs(), descriptors()["socket"]
             cpu = time.process_time()
             for run_id in ids:
@@ -154,8 +179,8 @@ async def measure(runs: int, policy: str, folder: Path) -> int:
     print(f"{len(took)} runs cancelled ({policy}): p50 {statistics.median(took):.3f} s, p99 {p99:.3f} s")
     print(f"{cpu:.3f} s of CPU from the first to the last")
     print(f"effects: {dict(outcomes)}")
-    print(f"programs {alive} -> {left[0]}, sockets {sockets} -> {left[1]}")
-    return 1 if outcomes["open"] or left[0] or left[1] > 8 or p99 > 1 or len(took) != len(chosen) else 0
+    print(f"programs {alive} -> {left[0]}, sockets {sockets} -> {left[1]}, of which the event loop's {own}")
+    return 1 if outcomes["open"] or left[0] or left[1] > own or p99 > 1 or len(took) != len(chosen) else 0
 
 
 def main() -> int:

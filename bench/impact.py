@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
@@ -63,13 +64,13 @@ def changed_node(node: ast.AST) -> ast.expr | None:
     return None
 
 
-def run(root: str, path: str, *, record: bool = False) -> Executed | None:
-    """A whole run; None when it did not come to an end."""
+def run(root: str, path: str, *, record: bool = False, limit: float = 900.0) -> Executed | None:
+    """A whole run; None when it did not come to an end within `limit` seconds."""
     env = {**os.environ, "PYTHONPATH": os.path.join(root, path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
            "REMIT_RECORD": "1" if record else "0"}  # fmt: skip
     argv = [sys.executable, str(RECORDER), "-q"]
     try:
-        done = subprocess.run(argv, cwd=root, env=env, capture_output=True, timeout=120, check=False, text=True)
+        done = subprocess.run(argv, cwd=root, env=env, capture_output=True, timeout=limit, check=False, text=True)
     except subprocess.TimeoutExpired:
         return None
     return record_in(done.stdout)[1]
@@ -104,7 +105,9 @@ def main() -> None:
 
 def measure(root: str, args: argparse.Namespace) -> None:
     """Mutate, select, run, compare."""
+    began = time.monotonic()
     first = run(root, args.path, record=True)
+    limit = 5 + 2 * (time.monotonic() - began)  # the record alone makes it three times as slow
     if first is None:
         raise SystemExit("the unchanged tests did not come to an end")
     before = {base(test) for test, outcome in first.outcomes.items() if outcome == "passed"}
@@ -120,13 +123,16 @@ def measure(root: str, args: argparse.Namespace) -> None:
     chance.shuffle(places)
     caught = failing = broken = 0
     shares = []
-    for name, line, first, last, new in places[: args.count]:
+    for at, (name, line, first, last, new) in enumerate(places[: args.count], 1):
+        if at % 5 == 0:
+            print(f"at {at} of {min(args.count, len(places))}: selected {caught} of {failing} newly failing, "
+                  f"{broken} without an end", file=sys.stderr, flush=True)  # fmt: skip
         text = Path(root, name).read_text()
         lines = text.split("\n")
         lines[line - 1] = lines[line - 1][:first] + new + lines[line - 1][last:]
         chosen = selection(graph, root, name, "\n".join(lines), executed)
         Path(root, name).write_text("\n".join(lines))
-        after = run(root, args.path)
+        after = run(root, args.path, limit=limit)
         Path(root, name).write_text(text)
         if after is None or not after.outcomes:
             broken += 1
@@ -134,7 +140,7 @@ def measure(root: str, args: argparse.Namespace) -> None:
         failed = {base(t) for t, outcome in after.outcomes.items() if outcome not in ("passed", "skipped")} & before
         missed = failed - chosen
         if missed:
-            print(f"missed at {name}:{line}: {sorted(missed)[:4]} of {len(failed)}", file=sys.stderr)
+            print(f"missed at {name}:{line}: {sorted(missed)[:4]} of {len(failed)}", file=sys.stderr, flush=True)
         caught += len(failed & chosen)
         failing += len(failed)
         shares.append(len(chosen & before) / len(before))

@@ -47,6 +47,8 @@ KEEPING = {
               "    conf.set('s', 'one', 'fixed')\n    conf.set('s', 'two', data)\n    value = conf.get('s', 'two')",
     "match": "letter = 'XYZ'[1]\n    match letter:\n        case 'X':\n            value = 'fixed'\n        case 'Y':\n"
              "            value = data\n        case _:\n            value = 'other'",
+    "wrong_branch": "if data in {'a', 'b'}:\n        value = 'a'\n    else:\n        value = data",
+    "field": "import types\n    both = types.SimpleNamespace(one='fixed', two=data)\n    value = both.two",
     "encoded": "import base64\n    value = base64.b64decode(base64.b64encode(data.encode())).decode()",
     "helper": "value = passed_on(data)",
     "object": "value = Holder(data, 'fixed').first()",
@@ -64,6 +66,9 @@ LOSING = {
     "match": "letter = 'XYZ'[0]\n    match letter:\n        case 'X':\n            value = 'fixed'\n        case 'Y':\n"
              "            value = data\n        case _:\n            value = data",
     "allowed": "if data not in ('a', 'b'):\n        return 'no'\n    value = data",
+    "either_allowed": "if data in {'a', 'b'}:\n        value = data\n    else:\n        value = 'a'",
+    "fallback": "value = data\n    if value not in frozenset(('a', 'b')):\n        value = 'a'",
+    "other_field": "import types\n    both = types.SimpleNamespace(one='fixed', two=data)\n    value = both.one",
     "looked_up": "value = {'a': 'one', 'b': 'two'}.get(data, 'one')",
     "helper": "value = replaced(data)",
     "object": "value = Holder(data, 'fixed').second()",

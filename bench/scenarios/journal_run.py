@@ -1,17 +1,21 @@
 """Durable journal events a second: 1,000 writers, each waiting until its event is on disk before it writes the next.
 
     journal_run.py remit|encrypted|sealed|floor PATH WRITERS EVENTS
+    journal_run.py sequential|sequential-encrypted PATH 1 EVENTS
 
 `remit` is the journal as the runtime uses it: one run a writer, hash chain, group commit; `encrypted` the same in an
 encrypted file; `sealed` an encrypted file with the contents of each event sealed under its subject's key. `floor` is
 what SQLite itself gives: one thread, rows of the same size, 512 a transaction, no chain, no waiting tasks. All use WAL
 and synchronous=FULL. The count is read back from the file, and the chain is verified, before the line is printed.
+`sequential` is one writer alone, in turns with a plain file that gets the same bytes and one fdatasync an event.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import statistics
 import sys
 import tempfile
 import time
@@ -27,7 +31,6 @@ def _result(events: int, wall: float, cpu: float) -> dict[str, Any]:
 
 def at_rest(what: str, folder: str) -> Any:
     """How the file is protected: keys and seals of a ring beside it, made for this measurement."""
-    import os
     import secrets
 
     from remit.guard.keys import KeyRing
@@ -35,7 +38,7 @@ def at_rest(what: str, folder: str) -> Any:
     from remit.guard.subjects import Subjects
     from remit.journal.encrypted import PLAIN, AtRest
 
-    if what == "remit":
+    if what in ("remit", "sequential"):
         return PLAIN
     kek = LocalKey(secrets.token_bytes(32))
     ring = KeyRing(folder, os.path.join(folder, "anchor"), lambda _: kek)
@@ -77,6 +80,43 @@ async def subject(path: str, writers: int, events: int, protection: Any) -> dict
     return result | {"p99": sorted(latency)[int(len(latency) * 0.99)]}
 
 
+async def sequential(path: str, events: int, protection: Any) -> dict[str, Any]:
+    """Measure one writer beside one fdatasync an event, in turns, so both meet the same disk."""
+    from remit.adapters.clock import SystemClock
+    from remit.core.events import EffectIntent, RunStarted
+    from remit.core.ids import new_id
+    from remit.journal.open import open_journal
+
+    clock = SystemClock()
+    journal = open_journal(f"sqlite:{path}", clock, lambda: protection)
+    run_id = new_id("run", clock.now_ms(), clock.random_bits(80))
+    log = journal.create(run_id, RunStarted(agent="bench", task="count"))
+    await log.flush()
+    plain = os.open(f"{path}.plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    durable: list[float] = []
+    bare: list[float] = []
+    for number in range(events):
+        event = EffectIntent(f"turn/{number}/call/0", "tool", "population", "0" * 64, arguments={"city": "Rome"})
+        start = time.perf_counter()
+        entry = log.append(event)
+        await log.flush()
+        middle = time.perf_counter()
+        os.write(plain, entry.body)
+        os.fdatasync(plain)
+        durable.append(middle - start)
+        bare.append(time.perf_counter() - middle)
+    os.close(plain)
+    await log.release("cancelled")
+    stored, problems = sum(1 for _ in journal.read(run_id)), list(journal.verify())
+    await journal.aclose()
+    if stored < events + 1 or problems:
+        raise SystemExit(f"{stored} of {events} events stored; problems: {problems[:3]}")
+    return {
+        "events": events, "ratio": sum(durable) / sum(bare),
+        "p50": statistics.median(durable), "bare_p50": statistics.median(bare),
+    }  # fmt: skip
+
+
 def floor(path: str, writers: int, events: int) -> dict[str, Any]:
     """Measure plain SQLite."""
     import sqlite3
@@ -113,7 +153,9 @@ def main() -> None:
         except ImportError:
             from asyncio import run
         with tempfile.TemporaryDirectory() as folder:
-            result = run(subject(path, writers, events, at_rest(what, folder)))
+            protection = at_rest(what, folder)
+            alone = what.startswith("sequential")
+            result = run(sequential(path, events, protection) if alone else subject(path, writers, events, protection))
     print(json.dumps(result))
 
 

@@ -218,7 +218,8 @@ class Adapters:
             return GgufModel(name)
         from remit.adapters import providers
 
-        return providers.make_model(handle.name, handle.base_url, handle.api_key, os.environ, self.own_address)
+        caching = "auto" if self.setup is None else self.setup.caching.prompt
+        return providers.make_model(handle.name, handle.base_url, handle.api_key, os.environ, self.own_address, caching)
 
     def provider_rows(self, env: Mapping[str, str], only: str = "") -> list[dict[str, Any]]:
         """What `remit models list` says of every provider, or of one."""

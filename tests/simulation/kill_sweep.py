@@ -1,21 +1,27 @@
 """kill -9 of a real process at moments of its progress, again and again, until its run has ended.
 
-    python tests/simulation/kill_sweep.py [KILLS]
+    python tests/simulation/kill_sweep.py [KILLS] [--first SEED]
 
 A child process works on one generated run: journal in a file, effects appended to another file. It prints a line at
 each append and in the middle of each effect; the parent kills it at a random one of them. The next child settles what
 is in doubt by looking at the file, and goes on. At the end: the output is that of a run nobody killed, no unsafe effect
 stands in the file twice, none is missing, every doubtful one was in the inbox, the chains are valid.
+
+Children are forked from a nursery that has done nothing but import: each is a process of its own, killed by its number,
+and starts in milliseconds. A line a run says how far the sweep has come.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -114,28 +120,73 @@ async def child(folder: Path, seed: int) -> None:
     os.write(1, f"end {run.status}\n".encode())
 
 
-def killed(folder: Path, seed: int, dice: Dice, kills: int) -> int:
+def nursery() -> None:
+    """For each line `FOLDER SEED` of stdin one child; `gone` is printed when it is. Has no thread and no loop."""
+    for line in sys.stdin:
+        folder, seed = line.rsplit(" ", 1)
+        pid = os.fork()
+        if not pid:
+            os.environ["REMIT_STATE_DIR"] = folder
+            os.write(1, f"pid {os.getpid()}\n".encode())
+            code = 1
+            try:
+                asyncio.run(child(Path(folder), int(seed)))
+                code = 0
+            except BaseException:  # a child must not go on as a second nursery
+                traceback.print_exc()
+            os._exit(code)
+        os.waitpid(pid, 0)
+        os.write(1, b"gone\n")
+
+
+class Nursery:
+    """The nursery's process, and what its children say."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, __file__, "--nursery"]
+        environment = {**os.environ, "PYTHONPATH": f"{HERE}/src"}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+        )
+
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def life(self, folder: Path, seed: int, left: int) -> tuple[bool, str]:
+        """One child, killed at the `left`-th line of its progress (0 = never): (whether it was, how the run stands)."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{folder} {seed}\n")
+        self._process.stdin.flush()
+        pid, sent, status = 0, False, ""
+        for line in self._process.stdout:
+            word, _, rest = line.strip().partition(" ")
+            if word == "gone":
+                return sent and not status, status
+            if word == "pid":
+                pid = int(rest)
+            elif word == "end":
+                status = rest
+            elif left:
+                left -= 1
+                if not left:
+                    os.kill(pid, signal.SIGKILL)  # it is not waited for before it is gone: the number is still its own
+                    sent = True
+        raise AssertionError("the nursery has ended")
+
+
+def killed(place: Nursery, folder: Path, seed: int, dice: Dice, kills: int) -> int:
     """Run children, killing each at a random line of its progress, until the run has ended; returns the kills made."""
-    made = rounds = 0
-    environment = {**os.environ, "PYTHONPATH": f"{HERE}/src", "REMIT_STATE_DIR": str(folder)}
-    while True:
-        rounds += 1
-        assert rounds < 500, f"seed {seed} does not end"
-        command = [sys.executable, __file__, "--child", str(folder), str(seed)]
-        left = 1 + dice.below(25) if made < kills else 0
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
-            assert process.stdout is not None
-            line = ""
-            for line in process.stdout:
-                if left and not line.startswith("end"):
-                    left -= 1
-                    if not left:
-                        process.kill()
-                        made += 1
-                        break
-            process.wait()
-        if line.startswith("end") and line.split()[1] != "waiting":
+    made = 0
+    for _ in range(500):
+        was, status = place.life(folder, seed, 1 + dice.below(dice.pick((3, 8, 25))) if made < kills else 0)
+        made += was
+        if status not in ("", "waiting"):
             return made
+    raise AssertionError(f"seed {seed} does not end")
 
 
 def wrong(folder: Path, seed: int) -> tuple[list[str], int]:
@@ -168,23 +219,30 @@ def sweep(kills: int, first: int = 1) -> tuple[int, int, int, list[str]]:
     """(runs, kills, doubts, problems) of at least `kills` kills."""
     made = doubts = runs = 0
     problems: list[str] = []
-    while made < kills:
-        seed = first + runs
-        with tempfile.TemporaryDirectory(prefix="remit-kill-") as name:
-            made += killed(Path(name), seed, Dice(f"kill {seed}"), kills - made)
-            found, shown = wrong(Path(name), seed)
-        problems += found
-        doubts += shown
-        runs += 1
+    with Nursery() as place:
+        while made < kills:
+            seed = first + runs
+            with tempfile.TemporaryDirectory(prefix="remit-kill-") as name:
+                here = killed(place, Path(name), seed, Dice(f"kill {seed}"), kills - made)
+                found, shown = wrong(Path(name), seed)
+            made += here
+            problems += found
+            doubts += shown
+            runs += 1
+            print(f"seed {seed}: {here} kills, {shown} doubts, {len(found)} problems; {made} of {kills}", flush=True)
     return runs, made, doubts, problems
 
 
 def main() -> int:
     """Kill and report."""
-    if sys.argv[1:2] == ["--child"]:
-        asyncio.run(child(Path(sys.argv[2]), int(sys.argv[3])))
+    if sys.argv[1:2] == ["--nursery"]:
+        nursery()
         return 0
-    runs, made, doubts, problems = sweep(int(sys.argv[1]) if sys.argv[1:] else 200)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("kills", type=int, nargs="?", default=200)
+    parser.add_argument("--first", type=int, default=1)
+    given = parser.parse_args()
+    runs, made, doubts, problems = sweep(given.kills, given.first)
     for problem in problems:
         print(problem)
     print(f"{made} kills of {runs} runs: all ended, {doubts} doubtful effects shown, {len(problems)} problems")

@@ -233,3 +233,14 @@ class Control:
         await journal_revocation(runner, GrantRevoked(grant_id, by, reason, run_id))
         add(state_path(), Revoked(grant_id, run_id, by, reason, runner.clock.now_ms()))
         return runner.revoke(grant_id, run_id)
+
+    async def judge(self, run_id: str, ok: bool, *, by: str = "user", reason: str = "") -> int:
+        """Tell the router whether an ended run's outcome was right; returns how many routed calls it learnt from.
+
+        The judgement is journalled as a run of its own, once a run, and what was learnt is written at once.
+        Raises: run_unknown; value_invalid, the run has not ended; run_active, it was judged before.
+        """
+        from remit.models.judging import judge
+
+        runner: Any = self
+        return await judge(runner.journal, runner.outside.policies.routes, run_id, ok, (by, reason))

@@ -8,14 +8,15 @@ from typing import Any
 
 from remit.cli import _output
 from remit.cli._open import settings_here, with_journal
-from remit.core.usage import usd
+from remit.core.usage import Usage, usd
 from remit.errors import Invalid
 from remit.guard.spending import Spending, periods
 from remit.journal.projections import cost, savings
+from remit.models.prices import price_nano
 from remit.ports.journal import Entry, Journal
 
 FIELDS = ("run_id", "key", "at_ms", "agent", "model", "status", "input_tokens", "cached_tokens", "output_tokens",
-          "reasoning_tokens", "cost_nano")  # fmt: skip
+          "reasoning_tokens", "cost_nano", "cache_write_tokens")  # fmt: skip
 
 
 def status(args: Any) -> int:
@@ -24,12 +25,13 @@ def status(args: Any) -> int:
 
     async def work(journal: Journal) -> int:
         found, saved = cost.EMPTY, savings.EMPTY
-        today, month = 0, 0
+        today, month, kept = 0, 0, 0
         for call in _calls(journal, args.runs):
             day, this_month = periods(call["at_ms"])
             now_day, now_month = periods(_now_ms())
             today += (call["cost_nano"] or 0) * (day == now_day)
             month += (call["cost_nano"] or 0) * (this_month == now_month)
+            kept += _prefix_saved(call)
         for entries in _runs(journal, args.runs):
             found, saved = cost.fold(found, entries), savings.fold(saved, entries)
         data = {
@@ -38,6 +40,8 @@ def status(args: Any) -> int:
             "models": {name: usd(c.nano) for name, c in sorted(found.models.items())},
             "agents": {name: usd(c.nano) for name, c in sorted(found.agents.items())},
             "cache": {"hits": saved.hits, "saved_tokens": saved.cached_tokens, "saved_usd": usd(saved.cached_nano)},
+            "prompt_cache": {"read_tokens": found.total.usage.cached_tokens,
+                             "written_tokens": found.total.usage.cache_write_tokens, "saved_usd": usd(kept)},
             "routing": {"calls": saved.routed, "spent_usd": usd(saved.spent_nano),
                         "always_ablest_usd": usd(saved.ablest_nano), "saved_percent": round(saved.percent, 1)},
             "caps": {name: {"spent_usd": usd(spent), "cap_usd": usd(limit)} for name, (spent, limit) in caps.items()},
@@ -93,10 +97,24 @@ def _show(data: dict[str, Any]) -> None:
     rows += [(f"cap {n}", f"{_money(c['spent_usd'])} of {_money(c['cap_usd'])}") for n, c in data["caps"].items()]
     cache, routing = data["cache"], data["routing"]
     rows.append(("cache", f"{cache['hits']} hits saved {cache['saved_tokens']} tokens, {_money(cache['saved_usd'])}"))
+    prefix = data["prompt_cache"]
+    if prefix["read_tokens"] or prefix["written_tokens"]:
+        counts = f"{prefix['read_tokens']} tokens read, {prefix['written_tokens']} written"
+        rows.append(("prompt cache", f"{counts}: {_money(prefix['saved_usd'])} saved"))
     if routing["calls"]:
         against = f"{_money(routing['spent_usd'])} instead of {_money(routing['always_ablest_usd'])}"
         rows.append(("routing", f"{routing['calls']} calls, {against}: {routing['saved_percent']} % saved (estimated)"))
     _output.table(("WHAT", "COST"), rows)
+
+
+def _prefix_saved(call: dict[str, Any]) -> int:
+    """Nano-dollars that the provider's prompt cache saved in a call; below 0 where only writing was paid for."""
+    if call["cost_nano"] is None or not (call["cached_tokens"] or call["cache_write_tokens"]):
+        return 0
+    provider, _, name = call["model"].partition(":")
+    plain = Usage(call["input_tokens"], output_tokens=call["output_tokens"])
+    nano = price_nano(provider, name, plain, call["at_ms"])
+    return 0 if nano is None else nano - call["cost_nano"]
 
 
 def _money(value: float | None) -> str:

@@ -239,6 +239,8 @@ class Candidate(Struct, frozen=True, gc=False, omit_defaults=True):
     nano: int | None = None
     """estimated cost of the call, None = unknown"""
     out: str = ""
+    capability: float = 0.0
+    """the difficulty that it masters"""
 
 
 class Routed(Struct, frozen=True, tag="routed", tag_field="type", omit_defaults=True):
@@ -258,6 +260,8 @@ class Routed(Struct, frozen=True, tag="routed", tag_field="type", omit_defaults=
     """what judges an answer before it is taken; "" = nothing"""
     ablest_nano: int | None = None
     """estimated cost of the ablest model that could be taken: what savings are told against"""
+    features: tuple[int, ...] = ()
+    """what the choice saw of the task, hashed: a judgement that comes later is learnt from these"""
 
 
 class ModelNote(Struct, frozen=True, tag="model_note", tag_field="type", omit_defaults=True):

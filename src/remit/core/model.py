@@ -53,6 +53,8 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     """budget of thinking tokens, where the wire has one"""
     extra: dict[str, Any] = {}
     """further body fields of the wire, merged last"""
+    prompt_cache: str = ""
+    """"" (auto) | auto | on | 1h | off: whether the provider is asked to keep a long prefix (wire/prompt_cache.py)"""
 
 
 DEFAULT_SETTINGS = Settings()

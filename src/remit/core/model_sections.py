@@ -60,6 +60,10 @@ class CacheSection(Struct, frozen=True, forbid_unknown_fields=True, omit_default
     store: Annotated[bool, Meta(description="keep them in encrypted files as well")] = False
     personal: Annotated[bool, Meta(description="also where the request holds personal data")] = False
     tainted: Annotated[bool, Meta(description="also where the context holds untrusted data")] = False
+    prompt: Annotated[
+        Literal["auto", "on", "1h", "off"],
+        Meta(description="whether a provider is asked to keep long prefixes; apart from `on`"),
+    ] = "auto"
 
 
 class CostSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

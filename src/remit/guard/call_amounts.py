@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from remit.core.events import ModelNote
@@ -16,6 +17,9 @@ BYTES_PER_TOKEN: Final = 3  # an estimate for pacing, between prose (about 4) an
 WORST_BYTES_PER_TOKEN: Final = 2  # as gate/budget.py
 DEFAULT_MAX_OUTPUT: Final = 4096  # as gate/budget.py sets on a call that names no maximum
 NOTHING: Final = Amounts(1, 0, 0)
+# Source: OpenAI guide "Rate limits" (headers; most openai-chat providers use the same), Anthropic API "Rate limits".
+_LEFT_CALLS: Final = ("x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining")
+_LEFT_TOKENS: Final = ("x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining")
 
 
 def keys_of(action: Any, agent: str, tenant: str) -> tuple[str, ...]:
@@ -53,6 +57,19 @@ def used_by(action: Any, reply: Reply | None) -> Amounts:
     if reply is None or action.request is None:
         return NOTHING
     return Amounts(1, reply.usage.input_tokens + reply.usage.output_tokens, action.nano)
+
+
+def left_in(headers: Mapping[str, str]) -> tuple[float | None, float | None]:
+    """(calls, tokens) that a provider's answer says are left; None = it does not say. Header names are lower case."""
+    return _first(headers, _LEFT_CALLS), _first(headers, _LEFT_TOKENS)
+
+
+def _first(headers: Mapping[str, str], names: tuple[str, ...]) -> float | None:
+    for name in names:
+        text = headers.get(name, "").strip()
+        if text.isascii() and text.isdigit() and len(text) <= 12:
+            return float(text)
+    return None
 
 
 def waited(key: str, ticket: Ticket) -> ModelNote:

@@ -68,7 +68,10 @@ class Rates:
         return ticket, hold
 
     def release(self, held: Any, action: Any, scope: Any, outcome: Outcome | None) -> None:
-        """The call is over: what it used replaces what was reserved; a wait that a provider asked for is kept."""
+        """The call is over: what it used replaces what was reserved; a wait that a provider asked for is kept.
+
+        What its answer's headers say is left narrows the model's own limits.
+        """
         from remit.guard import call_amounts
 
         ticket, hold = held
@@ -78,3 +81,7 @@ class Rates:
         asked = getattr(outcome.error, "retry_after_s", None) if type(outcome) is Failed else None
         if asked:
             self.admission.pause((action.rate_name,), asked)
+        headers = getattr(action.model, "answered", None) if type(outcome) is Done else None
+        if headers:
+            calls, tokens = call_amounts.left_in(headers)
+            self.admission.left((action.rate_name,), calls=calls, tokens=tokens)

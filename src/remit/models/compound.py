@@ -28,7 +28,7 @@ from remit.models.attempt import Compound, delay_s
 from remit.models.breaker import COUNTED, Breaker
 from remit.models.cached import CachedAnswers
 from remit.models.choosing import Option
-from remit.models.features import Task, task_of
+from remit.models.features import Task, features, task_of
 from remit.models.policy import Candidate, Policy
 from remit.models.router import Rules
 from remit.models.routes import Routes
@@ -121,14 +121,15 @@ class _Call:
         choice = self.routes.router.choose(self.task, found, rules, check=self.check, chance=chance)
         usable = sorted((o for o in found if not o.out), key=lambda o: (-o.capability, o.nano or 0))
         seen = [
-            Seen(o.model, o.tier, choice.success.get(o.model, 0.0), choice.scores.get(o.model, 0.0), o.nano, o.out)
+            Seen(o.model, o.tier, choice.success.get(o.model, 0.0), choice.scores.get(o.model, 0.0), o.nano, o.out,
+                 o.capability)
             for o in found
-        ]
+        ]  # fmt: skip
         self.scope.emit(
             Routed(
                 self.key, policy.strategy, choice.plan[0], round(choice.difficulty, 4), choice.reason,
                 tuple(seen),
-                choice.explored, choice.plan, self.check, usable[0].nano,
+                choice.explored, choice.plan, self.check, usable[0].nano, features(self.task),
             )
         )  # fmt: skip
         return list(choice.plan)

@@ -187,7 +187,7 @@ class Router:
         `after`: the models of this call whose answers failed before; a task that they failed is a harder one.
         """
         self._learn(task, option, passed, PASSED_WEIGHT, after)
-        self._count(check, 0 if passed else 1)
+        self.count(check, 0 if passed else 1)
 
     def judged(
         self,
@@ -205,12 +205,13 @@ class Router:
         """
         self._learn(task, option, accepted, 1.0, after)
         if passed is not None:
-            self._count(check, 0 if passed else 1)
-            self._count(check, 2 if passed else 4)
+            self.count(check, 0 if passed else 1)
+            self.count(check, 2 if passed else 4)
             if passed != accepted:
-                self._count(check, 3 if passed else 5)
+                self.count(check, 3 if passed else 5)
 
-    def _count(self, check: str, at: int) -> None:
+    def count(self, check: str, at: int) -> None:
+        """One more of what is counted of a check, at the place that `_checks` names."""
         for name in {check, ""}:
             if name in self._checks or len(self._checks) < MAX_CHECKS:
                 self._checks.setdefault(name, [0.0] * 6)[at] += 1.0

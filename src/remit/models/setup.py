@@ -89,7 +89,7 @@ class Setup:
     def _cache(self) -> CacheRules | None:
         if not self.caching.on:
             return None
-        return CacheRules(**{k: v for k, v in structs.asdict(self.caching).items() if k != "on"})
+        return CacheRules(**{k: v for k, v in structs.asdict(self.caching).items() if k not in ("on", "prompt")})
 
 
 class Policies:

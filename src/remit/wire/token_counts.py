@@ -37,7 +37,8 @@ def path(wire: str) -> str:
 def encode(wire: str, request: ModelRequest) -> bytes:
     """The JSON body that asks how many input tokens `request` has."""
     path(wire)
-    kept = replace(request, settings=replace(DEFAULT_SETTINGS, tool_choice=request.settings.tool_choice))
+    plain = replace(DEFAULT_SETTINGS, tool_choice=request.settings.tool_choice, prompt_cache="off")
+    kept = replace(request, settings=plain)
     codec = import_module(f"remit.wire.{wire.replace('-', '_')}").CODEC
     body: dict[str, Any] = msgspec.json.decode(codec.encode(kept, False))
     if wire == "anthropic-messages":

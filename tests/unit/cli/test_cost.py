@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
 
 import pytest
 
+from remit import Agent, Reply
 from remit.cli import main
+from remit.core.messages import Text
+from remit.core.usage import Usage
+from remit.runtime import Runtime
+from remit.testing import FunctionModel
 
 
 def settings(text: str) -> None:
@@ -51,3 +57,21 @@ def test_cost_shows_caps_and_resets_them(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.startswith("run_id,key,at_ms")
     settings("")
     assert main(["cost", "reset"]) == 2
+
+
+def test_cost_shows_what_the_prompt_cache_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """10,000 tokens at $3 a million: read for a tenth, written for a quarter more."""
+    journal = f"sqlite:{tmp_path / 'j.db'}"
+    usages = [Usage(10_000, 0, 10_000), Usage(10_000, 10_000), Usage(10_000)]
+
+    async def main_() -> None:
+        reply = FunctionModel(lambda _: Reply((Text("x"),), usage=usages.pop()), name="anthropic:claude-sonnet-4-5")
+        async with Runtime(journal, tune_gc=False):
+            for _ in range(3):
+                assert (await Agent("a", model=reply).run("go")).status == "ok"
+
+    asyncio.run(main_())
+    found = result(capsys, "cost", "status", "--journal", journal)
+    assert found["prompt_cache"] == {"read_tokens": 10_000, "written_tokens": 10_000, "saved_usd": 0.0195}
+    assert main(["cost", "status", "--journal", journal]) == 0
+    assert "10000 tokens read, 10000 written" in capsys.readouterr().out

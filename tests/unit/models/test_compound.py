@@ -106,7 +106,7 @@ def test_an_answer_that_fails_its_check_is_escalated_and_both_are_paid() -> None
     policy = Policy(models=(CHEAP, DEAR), verify=lambda _, reply: reply.text == "good", explore=0.0)
     router = house.runtime.outside.policies.routes.router
     for n in range(60):
-        router._count("own:<lambda>", 0 if n % 3 else 1)
+        router.count("own:<lambda>", 0 if n % 3 else 1)
     router._checks["own:<lambda>"] = [40.0, 40.0, 40.0, 0.0, 40.0, 0.0]
     run = house.run(policy, "Count the words")
     assert (run.output, house.asked) == ("good", [CHEAP, DEAR])

@@ -44,8 +44,8 @@ def profile(name: str) -> Profile:
     return known
 
 
-def codec(profile: Profile) -> Codec:
-    """The codec of a profile, with the dialect's field names."""
+def codec(profile: Profile, caching: str = "auto") -> Codec:
+    """The codec of a profile, with the dialect's field names; `caching` as in wire/prompt_cache.py."""
     if profile.wire not in WIRES:
         raise Invalid("model_unknown", f"provider {profile.name} names an unknown wire {profile.wire!r}")
     if profile.renames and profile.wire == "openai-chat":
@@ -53,6 +53,8 @@ def codec(profile: Profile) -> Codec:
 
         return ChatCodec(profile.renames)
     found: Codec = import_module(f"remit.wire.{profile.wire.replace('-', '_')}").CODEC
+    if caching != "auto" and profile.wire in ("anthropic-messages", "bedrock-converse"):
+        found = type(found)(caching)  # type: ignore[call-arg]  # these two have marks to place
     return found
 
 
@@ -116,8 +118,13 @@ def api_key(profile: Profile, given: str | None, env: Mapping[str, str]) -> str:
     return key
 
 
-def make_model(
-    name: str, given_url: str, given_key: str | None, env: Mapping[str, str], http_for: Callable[[str], HttpClient]
+def make_model(  # all but the last are needed to reach a provider at all
+    name: str,
+    given_url: str,
+    given_key: str | None,
+    env: Mapping[str, str],
+    http_for: Callable[[str], HttpClient],
+    caching: str = "auto",
 ) -> Model:
     """The model `provider:name`, ready to be asked.
 
@@ -127,6 +134,7 @@ def make_model(
         given_key: what the user wrote as key; None = from the environment, "" = none.
         env: where the provider's variables are looked up.
         http_for: the transport for requests to a URL; it may let the URL's own host and port be private.
+        caching: whether long prefixes are marked to be kept, where a request does not say (wire/prompt_cache.py).
     """
     from remit.adapters.providers.http_model import HttpModel, path_of
 
@@ -134,7 +142,7 @@ def make_model(
     if not colon or not provider or not model:
         raise Invalid("model_unknown", f"{name[:100]!r} is not provider:model")
     row = profile(provider)
-    spoken = codec(row)
+    spoken = codec(row, caching)
     url = base_url(row, given_url, env)
     # A key from the environment belongs to the provider that the environment or the profile names;
     # an address that the user wrote gets it too, because naming both is the user's own choice.

@@ -8,7 +8,7 @@ on the request or on the time, a signer adds it to each request (`signing.py`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final, Protocol
 
 from msgspec.structs import replace
@@ -51,7 +51,7 @@ class HttpModel:
 
     __slots__ = (
         *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_native", "_profile", "_secrets"),
-        *("_signer", "_stream_url", "_unkeyed", "name", "secret_needs", "url"),
+        *("_signer", "_stream_url", "_unkeyed", "answered", "name", "secret_needs", "url"),
     )
 
     def __init__(  # noqa: PLR0913  # what a request is made of; the signer has a default
@@ -65,6 +65,8 @@ class HttpModel:
         self._signer = signer
         self._local = profile.local
         self._native = "structured" in profile.supports
+        self.answered: Mapping[str, str] = {}
+        """headers of the newest good answer; limits of rate read in them what the provider has left"""
         self._profile = profile
         self._codec = codec
         self._model = name
@@ -93,6 +95,7 @@ class HttpModel:
             raise self._explained(_transport_error(error)) from error
         if not 200 <= answer.status < 300:
             raise self._error(self._codec.error(answer.status, answer.headers, answer.body))
+        self.answered = answer.headers
         try:
             reply = self._codec.decode(answer.body)
         except ModelError as error:
@@ -109,6 +112,7 @@ class HttpModel:
                 if not 200 <= answer.status < 300:
                     body = await answer.read()
                     raise self._codec.error(answer.status, answer.headers, body)
+                self.answered = answer.headers
                 chunks = answer.chunks()
                 async for chunk in chunks:
                     begun = True

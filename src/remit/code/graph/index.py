@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from remit.code.graph.code_graph import CodeGraph
 from remit.code.graph.go.resolve import solve as solve_go
 from remit.code.graph.javascript.modules import manifest
@@ -19,7 +21,7 @@ from remit.code.graph.javascript.symbols import symbols_of as javascript_symbols
 from remit.code.graph.python.imports import absolute, candidates
 from remit.code.graph.python.lowering import M_IMPORTS
 from remit.code.graph.python.names import Names, first_parts, names_of
-from remit.code.graph.python.program import Call, Solution, solve
+from remit.code.graph.python.program import Call, solve
 from remit.code.graph.reading import BY_LANGUAGE, Facts, facts_of, room_of
 from remit.code.graph.rust.program import RustCode
 from remit.code.graph.store import Store, digest
@@ -88,9 +90,9 @@ def _add_python(whole: _Whole, facts: Mapping[str, Facts], root_name: str) -> No
     root_name = root_name if "" in where else ""
     dependencies = [d for path in sorted(facts) for d in _dependencies(path, facts, modules, where, root_name)]
     for members in _components(sorted(facts), dependencies):
-        solution = _solved({path: facts[path] for path in members}, modules, root_name, whole.keys, whole.store)
-        whole.edges.extend(_edge(call) for call in solution.calls)
-        if solution.cut:
+        solved = _solved({path: facts[path] for path in members}, modules, root_name, whole.keys, whole.store)
+        whole.edges.extend(solved.edges)
+        if solved.cut:
             whole.unread.extend(Unread(path, "only in part: the solver's bound was reached") for path in members)
     whole.dependencies.extend(dependencies)
     for path in sorted(facts):
@@ -98,8 +100,8 @@ def _add_python(whole: _Whole, facts: Mapping[str, Facts], root_name: str) -> No
 
 
 def _add_go(whole: _Whole, facts: Mapping[str, Facts]) -> None:
-    kept = _kept(whole, b"go", facts, {})
-    edges = [Edge(**row) for row in kept] if kept is not None else solve_go(facts) if facts else []
+    kept = _kept(whole, b"go", facts, {}, list[Edge])
+    edges = kept if kept is not None else solve_go(facts) if facts else []
     if kept is None:
         _keep(whole, b"go", facts, {}, edges)
     whole.edges.extend(edges)
@@ -111,15 +113,11 @@ def _add_javascript(whole: _Whole, facts: Mapping[str, Facts], manifests: Mappin
     if not facts:
         return
     said = {path: text for path, text in manifests.items() if path.endswith(".json")}
-    kept = _kept(whole, b"javascript", facts, said)
+    kept = _kept(whole, b"javascript", facts, said, tuple[list[Edge], list[Dependency], bool])
     if kept is None:
         kept = solve_javascript(facts, {path: manifest(text) for path, text in said.items()})
         _keep(whole, b"javascript", facts, said, kept)
-        edges, dependencies, cut = kept
-    else:
-        edges = [Edge(**row) for row in kept[0]]
-        dependencies = [Dependency(**{**row, "names": tuple(row["names"])}) for row in kept[1]]
-        cut = kept[2]
+    edges, dependencies, cut = kept
     whole.edges.extend(edges)
     whole.dependencies.extend(dependencies)
     if cut:
@@ -133,8 +131,8 @@ def _add_rust(whole: _Whole, facts: Mapping[str, Facts], manifests: Mapping[str,
         return
     said = {path: text for path, text in manifests.items() if path.endswith(".toml")}
     code = RustCode(facts, said)
-    kept = _kept(whole, b"rust", facts, said)
-    edges = [Edge(**row) for row in kept] if kept is not None else code.edges()
+    kept = _kept(whole, b"rust", facts, said, list[Edge])
+    edges = kept if kept is not None else code.edges()
     if kept is None:
         _keep(whole, b"rust", facts, said, edges)
     whole.edges.extend(edges)
@@ -148,9 +146,9 @@ def _key(whole: _Whole, what: bytes, facts: Mapping[str, Facts], more: Mapping[s
     return digest(what, *said, *(whole.keys[path] for path in sorted(facts)), *(more[path] for path in sorted(more)))
 
 
-def _kept(whole: _Whole, what: bytes, facts: Mapping[str, Facts], more: Mapping[str, bytes]) -> Any:
+def _kept(whole: _Whole, what: bytes, facts: Mapping[str, Facts], more: Mapping[str, bytes], kind: Any) -> Any:
     """What is stored for these facts, None when some of them changed."""
-    return whole.store.get(_key(whole, what, facts, more)) if whole.store is not None and facts else None
+    return whole.store.get_as(_key(whole, what, facts, more), kind) if whole.store is not None and facts else None
 
 
 def _keep(whole: _Whole, what: bytes, facts: Mapping[str, Facts], more: Mapping[str, bytes], value: Any) -> None:
@@ -199,20 +197,29 @@ def _components(paths: list[str], dependencies: list[Dependency]) -> list[list[s
     return list(groups.values())
 
 
+class _Solved(Struct, array_like=True):
+    """What is stored of a component."""
+
+    edges: list[Edge]
+    cut: bool
+
+
 def _solved(
     facts: Mapping[str, list[Any]], names: Names, root_name: str, keys: Mapping[str, bytes], store: Store | None
-) -> Solution:
+) -> _Solved:
     """The calls of one component, from the store when its facts are as they were."""
-    if store is None:
-        return solve(facts, names, root_name)
-    said = [f"{path}\n{names[path][0]}".encode(errors="surrogateescape") for path in facts]
-    key = digest(b"calls", root_name.encode(errors="surrogateescape"), *said, *(keys[path] for path in facts))
-    kept = store.get(key)
-    if kept is None:
-        solution = solve(facts, names, root_name)
-        store.put([(key, solution)])
-        return solution
-    return Solution([Call(*row) for row in kept[0]], kept[1])
+    key = b""
+    if store is not None:
+        said = [f"{path}\n{names[path][0]}".encode(errors="surrogateescape") for path in facts]
+        key = digest(b"calls", root_name.encode(errors="surrogateescape"), *said, *(keys[path] for path in facts))
+        kept: _Solved | None = store.get_as(key, _Solved)
+        if kept is not None:
+            return kept
+    solution = solve(facts, names, root_name)
+    made = _Solved([_edge(call) for call in solution.calls], solution.cut)
+    if store is not None:
+        store.put([(key, made)])
+    return made
 
 
 def _edge(call: Call) -> Edge:

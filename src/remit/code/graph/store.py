@@ -14,7 +14,7 @@ import msgspec
 
 from remit.errors import Unavailable
 
-FORMAT: Final = b"facts-2"
+FORMAT: Final = b"facts-3"
 MAX_ENTRIES: Final = 400_000
 """Rows that are kept; above it the store is emptied."""
 
@@ -48,11 +48,15 @@ class Store:
 
     def get(self, key: bytes) -> Any | None:
         """What is kept under a key; what cannot be read is not there."""
+        return self.get_as(key, Any)
+
+    def get_as(self, key: bytes, kind: Any) -> Any | None:
+        """The same, as a value of a type: what does not fit it is not there."""
         row = next(self._db.execute("SELECT value FROM kept WHERE key = ?", (key,)), None)
         if row is None:
             return None
         try:
-            return msgspec.msgpack.decode(row[0])
+            return msgspec.msgpack.decode(row[0], type=kind)
         except msgspec.DecodeError:
             return None
 

@@ -9,6 +9,7 @@ import msgspec
 
 from remit.core.model import ModelRequest, Reply
 from remit.errors import ModelError
+from remit.wire import prompt_cache
 from remit.wire.anthropic_messages.decode import WIRE, decode
 from remit.wire.anthropic_messages.encode import body_of
 from remit.wire.anthropic_messages.stream import StreamDecoder
@@ -19,11 +20,14 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class MessagesCodec:
-    """Codec of the family."""
+    """Codec of the family. `caching`: the mode of wire/prompt_cache.py for requests that name none."""
 
     wire: str = WIRE
     path: str = "/messages"
     version_path: str = "/v1"
+
+    def __init__(self, caching: str = "auto") -> None:
+        self._caching = prompt_cache.mode_of(caching, "auto")
 
     def headers(self, api_key: str) -> tuple[tuple[str, str], ...]:
         """The version header, and the key where there is one."""
@@ -31,11 +35,14 @@ class MessagesCodec:
         return (("x-api-key", api_key), *version) if api_key else version
 
     def encode(self, request: ModelRequest, stream: bool) -> bytes:
-        """The JSON body; `settings.extra` is merged last."""
+        """The JSON body; `settings.extra` is merged last, then a long prefix is marked to be kept."""
         body = body_of(request, stream)
         if request.settings.extra:
             body.update(request.settings.extra)
-        return _ENCODER.encode(body)
+        raw = _ENCODER.encode(body)
+        mode = prompt_cache.mode_of(request.settings.prompt_cache, self._caching)
+        marked = prompt_cache.marked_messages(body, raw, request.model, mode)
+        return raw if marked is None else _ENCODER.encode(marked)
 
     def decode(self, body: bytes) -> Reply:
         """A whole successful reply."""

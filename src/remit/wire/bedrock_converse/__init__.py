@@ -12,6 +12,7 @@ import msgspec
 
 from remit.core.model import ModelRequest, Reply
 from remit.errors import ModelError
+from remit.wire import prompt_cache
 from remit.wire.bedrock_converse.decode import WIRE, decode
 from remit.wire.bedrock_converse.encode import body_of
 from remit.wire.bedrock_converse.stream import StreamDecoder
@@ -21,7 +22,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class ConverseCodec:
-    """Codec of the family."""
+    """Codec of the family. `caching`: the mode of wire/prompt_cache.py for requests that name none."""
 
     wire: str = WIRE
     path: str = "/model/{model}/converse"
@@ -29,16 +30,25 @@ class ConverseCodec:
     stream_type: str = "application/vnd.amazon.eventstream"
     version_path: str = ""
 
+    def __init__(self, caching: str = "auto") -> None:
+        self._caching = prompt_cache.mode_of(caching, "auto")
+
     def headers(self, api_key: str) -> tuple[tuple[str, str], ...]:
         """A bearer header, or none without a key."""
         return (("authorization", f"Bearer {api_key}"),) if api_key else ()
 
     def encode(self, request: ModelRequest, stream: bool) -> bytes:
-        """The JSON body; `settings.extra` is merged last. A streamed request differs in its path only."""
+        """The JSON body; `settings.extra` is merged last, then a long prefix is marked to be kept.
+
+        A streamed request differs in its path only.
+        """
         body = body_of(request)
         if request.settings.extra:
             body.update(request.settings.extra)
-        return _ENCODER.encode(body)
+        raw = _ENCODER.encode(body)
+        mode = prompt_cache.mode_of(request.settings.prompt_cache, self._caching)
+        marked = prompt_cache.marked_converse(body, raw, request.model, mode)
+        return raw if marked is None else _ENCODER.encode(marked)
 
     def decode(self, body: bytes) -> Reply:
         """A whole successful reply."""

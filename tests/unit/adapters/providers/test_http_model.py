@@ -93,8 +93,10 @@ async def _all(model: HttpModel) -> list[Any]:
 def test_a_request() -> None:
     """Method, address, headers, deadlines and body of what is sent; the reply is decoded."""
     http = FakeHttp(body=(json.dumps(REPLY).encode(),))
-    reply = asyncio.run(_model(http).request(ASK))
+    model = _model(http)
+    reply = asyncio.run(model.request(ASK))
     assert (reply.text, reply.usage.input_tokens) == ("ok", 1)
+    assert model.answered is http.headers
     (sent,) = http.sent
     assert (sent.method, sent.url, sent.address, sent.first_byte_s, sent.idle_s) == (
         "POST",

@@ -319,6 +319,12 @@ def _new_dict(run: Run, event: Event) -> Value | None:
                            event.keywords.get("**")))  # fmt: skip
 
 
+def _new_object(run: Run, event: Event) -> Value | None:
+    """An object of named fields."""
+    return run.new_box(Box("object", None, {k: v for k, v in event.keywords.items() if k != "**"},
+                           event.keywords.get("**")))  # fmt: skip
+
+
 def _new_list(run: Run, event: Event) -> Value | None:
     return None if event.args or event.keywords else run.new_box(Box("list", []))
 
@@ -364,5 +370,5 @@ _FUNCTIONS: Final[dict[str, Callable[[Run, Event], Value | None]]] = {
     "enumerate": _enumerate, "next": _next, "dict": _new_dict, "list": _new_list, "set": _new_list,
     "collections.OrderedDict": _new_dict, "collections.deque": _new_list, "fmt.Sprintf": _sprintf, "require": _require,
     "lxml.etree.XMLParser": _options, "lxml.etree.ETCompatXMLParser": _options, "xml.sax.make_parser": _options,
-    "xml.sax.expatreader.create_parser": _options,
+    "xml.sax.expatreader.create_parser": _options, "types.SimpleNamespace": _new_object,
 }  # fmt: skip

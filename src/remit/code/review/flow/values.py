@@ -311,6 +311,13 @@ def join_boxes(a: Box, b: Box) -> Box:
     return Box(a.kind, items, keys, rest, a.cls)
 
 
+def _settled(value: Value, state: State) -> Value:
+    """A value as it leaves a branch: what the branch's test said of its data stays true of it."""
+    if not any(token in state.guards for token in value.taints):
+        return value
+    return value.tainted(both(value.taints, {t: k for t, k in state.guards.items() if t in value.taints}))
+
+
 def merge(base: State, states: list[State]) -> None:
     """Continue `base` after branches, each one layer over it."""
     alive = [state for state in states if not state.dead]
@@ -324,7 +331,7 @@ def merge(base: State, states: list[State]) -> None:
         base.guards.update(alive[0].guards)
         return
     for key in dict.fromkeys(key for state in alive for key in state.vars):
-        found = [value for value in (state.get(key) for state in alive) if value is not None]
+        found = [_settled(value, state) for state in alive if (value := state.get(key)) is not None]
         made = found[0]
         for one in found[1:]:
             made = join(made, one)

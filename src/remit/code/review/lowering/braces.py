@@ -159,9 +159,6 @@ class BraceLowering(Lowering):
             return self.statements(self.inside(node))
         return self.statements([node])
 
-    def nothing(self, node: Any) -> None:
-        """A statement without an effect here."""
-
     def broken(self, node: Any) -> Block:
         """What could not be parsed: the statements in it that could."""
         return Block(self.span(node), "broken", self.statements(node.children))

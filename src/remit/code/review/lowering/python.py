@@ -217,9 +217,6 @@ class PythonLowering(PythonExpressions):
         """pass, break, continue."""
         return Jump(self.span(node), node.type.partition("_")[0])
 
-    def nothing(self, node: Any) -> None:
-        """A statement without an effect here."""
-
     def broken(self, node: Any) -> Block:
         """What could not be parsed: the statements in it that could."""
         return Block(self.span(node), "broken", self.statements(node.children))

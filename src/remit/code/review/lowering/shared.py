@@ -12,6 +12,8 @@ MAX_DEPTH: Final = 90
 """Nested constructs; what lies deeper is left out and the file is marked `cut`."""
 MAX_CHAIN: Final = 400
 """Operands of one left-nested operator chain."""
+NOTHING: Final = "nothing"
+"""The row of a statement without an effect here: it has no method."""
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\", "'": "'", '"': '"', "`": "`", "\n": "",
                    "a": "\a", "b": "\b", "f": "\f", "v": "\v"}  # fmt: skip
 _ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}|U[0-9a-fA-F]{8}|.|\n)", re.S)
@@ -50,7 +52,7 @@ def number(text: str) -> int | float | None:
 
 
 class Lowering:
-    """One file's lowering; a subclass fills the tables node type -> method name."""
+    """One file's lowering; a subclass fills the tables node type -> method name, or NOTHING."""
 
     EXPRESSIONS: ClassVar[dict[str, str]] = {}
     STATEMENTS: ClassVar[dict[str, str]] = {}
@@ -89,6 +91,8 @@ class Lowering:
             if node is None or not node.is_named or node.type in self.COMMENTS:
                 continue
             name = self.STATEMENTS.get(node.type)
+            if name == NOTHING:
+                continue
             if self.depth > MAX_DEPTH:
                 self.module.cut = True
                 continue

@@ -29,6 +29,9 @@ Good (python):
     ---
     def view(jar, options):
         jar.set_cookie("id", "1", **options)
+    ---
+    def keep(jar, cookie):
+        jar.set_cookie(cookie)
 
 Bad (javascript):
     app.get("/", (req, res) => { res.cookie("id", "1"); });
@@ -90,6 +93,8 @@ def watch(event: Event) -> Iterable[Hit]:
     if event.language == "python":
         if event.method in ("cookie", "SetCookie") or (not event.args and not event.keywords):
             return
+        if len(event.args) == 1 and not event.keywords and event.args[0].const is UNKNOWN:
+            return  # a client's jar takes a whole cookie; a response takes a name and more
         if "**" in event.keywords and "secure" not in event.keywords:
             return
         flag = event.argument(-1, "secure") or (event.args[6] if len(event.args) > 6 else Value(False))
