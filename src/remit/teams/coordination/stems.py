@@ -33,6 +33,8 @@ _SUFFIXES: Final = ("ations", "ation", "ingly", "ments", "ment", "ness", "ities"
 
 # Positive/negative: the second word says the opposite of the first.
 _OPPOSITES: Final = """
+hire/dismiss allow/block profit/loss begin/finish freeze/melt gain/loss interesting/boring arrive/leave lend/borrow
+friend/enemy wet/dry clean/dirty near/far early/delay expand/contract attract/repel build/destroy lock/unlock
 increase/decrease fast/slow good/bad cheap/expensive big/small easy/hard allow/forbid start/stop
 buy/sell better/worse accept/reject safe/dangerous true/false strong/weak hot/cold new/old add/delete
 succeed/fail approve/reject more/less above/below before/after always/never win/lose support/oppose

@@ -150,6 +150,37 @@ backup copy
 cache buffer
 queue backlog
 schedule timetable
+boring dull tedious
+interesting fascinating exciting
+competitor rival
+lecture talk speech
+close shut
+expire lapse
+bicycle bike cycle cycling
+oppose against resist
+contract agreement
+resign quit-office
+health healthy
+concentrate concentration focus
+temperature heat
+wage salary pay
+teach instruct educate
+crime offence offense
+forest wood
+ocean sea
+airplane plane aircraft
+phone telephone
+letter mail email
+rock stone
+gift present-gift
+hurt injure wound
+wealthy rich
+famous renowned well-known
+quiet silent
+loud noisy
+dark dim
+clever-trick ruse
+huge-size giant
 """.strip()
 
 
