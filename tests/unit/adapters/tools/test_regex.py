@@ -84,7 +84,7 @@ def test_unplugged_bound_hands_the_attack_to_re(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_pass_over_the_whole_text_never_hides_a_line() -> None:
-    """absent_from sees line ends as a line does; where it cannot (look-around, ends of the text, CR) it is never sure."""
+    """absent_from sees line ends as a line does; where it cannot (look-around, ends of a text, CR) it is never sure."""
     assert Bounded("ab", 0).absent_from("x\nb\na\n") is True
     assert Bounded("ab", 0).absent_from("x\nab") is False
     for pattern in ("^ab", "ab$", r"\bab"):
