@@ -60,14 +60,23 @@ class Listener:
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
+        self._ended = False
         self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
         """Called from any thread."""
         try:
-            self._loop.call_soon_threadsafe(self._call)
+            self._loop.call_soon_threadsafe(self._tell)
         except RuntimeError:
             pass  # that loop is closed
+
+    def end(self) -> None:
+        """Call no more; also not for a wake-up that is on its way."""
+        self._ended = True
+
+    def _tell(self) -> None:
+        if not self._ended:
+            self._call()
 
 
 class LocalBus:

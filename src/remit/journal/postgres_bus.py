@@ -66,7 +66,12 @@ class NotifyBus:
         self._start()
         listener = Listener(call)
         self._local.add(check_topic(topic), listener)
-        return lambda: self._local.remove(topic, listener)
+
+        def end() -> None:
+            listener.end()
+            self._local.remove(topic, listener)
+
+        return end
 
     async def aclose(self) -> None:
         """See ports.bus.Bus; what was told last is sent first, if the server answers."""
