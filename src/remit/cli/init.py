@@ -118,6 +118,7 @@ deny = ["fs.read:**/.env"]
 # store = false                        # (trust) keep them in encrypted files as well
 # personal = false                     # (trust) also where the request holds personal data
 # tainted = false                      # (trust) also where the context holds untrusted data
+# prompt = "auto"                      # (trust) or "on", "1h", "off": marks for the provider's own cache
 
 [cost]
 # on = true                            # (trust) caps over all runs and processes
