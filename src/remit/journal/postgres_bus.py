@@ -103,6 +103,8 @@ class NotifyBus:
         while not self._closing:
             try:
                 with psycopg.connect(**self._address.connection(), autocommit=True) as raw:
+                    # What comes while a statement runs is psycopg's to hand on; the rest is read in `_hand_on`.
+                    raw.add_notify_handler(lambda told: self._wake(told.payload))
                     raw.execute(f'LISTEN "{self._channel}"'.encode())
                     self._local.wake("")
                     self._serve(raw)
@@ -130,5 +132,7 @@ class NotifyBus:
         pgconn = raw.pgconn
         pgconn.consume_input()
         while (found := pgconn.notifies()) is not None:
-            topic = found.extra.decode("utf-8", "replace").partition(" ")[2]
-            self._local.wake(topic or "?")
+            self._wake(found.extra.decode("utf-8", "replace"))
+
+    def _wake(self, payload: str) -> None:
+        self._local.wake(payload.partition(" ")[2] or "?")
