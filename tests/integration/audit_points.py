@@ -33,7 +33,7 @@ from remit.errors import RemitError
 from remit.journal.audit import verify_file
 from remit.journal.schema import connect
 from remit.journal.signing_key import default_place
-from remit.journal.sqlite import SqliteRunLog
+from remit.journal.sqlite import StoredRunLog
 from remit.testing import ScriptedModel
 
 TURNS = 4
@@ -243,14 +243,14 @@ def main(kill_count: int, fault_count: int) -> dict[str, Any]:
     return found
 
 
-async def _at_once(_: SqliteRunLog) -> None:
+async def _at_once(_: StoredRunLog) -> None:
     """A flush that does not wait."""
 
 
 if __name__ == "__main__":
     numbers = [int(text) for text in sys.argv[1:3]]
     if sys.argv[3:] == ["ahead"]:
-        SqliteRunLog.flush = _at_once  # type: ignore[method-assign]
+        StoredRunLog.flush = _at_once  # type: ignore[method-assign]
     result = main(*(numbers + [500, 120][len(numbers) :]))
     print(json.dumps(result))
     sys.exit(bool(result["kill"]["problems"] or result["disk"]["problems"]))
