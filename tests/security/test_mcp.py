@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from processes import new_processes
 from remit import Agent, Remit, Runtime, ToolCall
 from remit.adapters.mcp import reach
 from remit.adapters.mcp.pins import Pin
@@ -43,11 +44,12 @@ def with_server(given: McpSection, work: Callable[[Runtime], Awaitable[Any]], wo
             runtime.outside.mcp_servers = (given,)
             return await work(runtime)
 
+    before = set(process_tree.descendants(os.getpid(), 1000))  # another test's database server may live
     found = asyncio.run(main())
     deadline = time.monotonic() + 2
-    while process_tree.descendants(os.getpid(), 100) and time.monotonic() < deadline:
+    while (left := new_processes(before)) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert [pid for pid in process_tree.descendants(os.getpid(), 100) if pid != os.getpid()] == []
+    assert left == set()
     return found
 
 
