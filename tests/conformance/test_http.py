@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterator
 
 import pytest
 import uvloop
@@ -12,6 +13,15 @@ from remit.adapters.http.asyncio_http import AsyncioHttp
 from remit.adapters.http.wreq_http import WreqHttp
 from remit.ports.conformance.http import CHECKS, STRICT_CHECKS, Check, Factory
 from remit.ports.http import HttpClient
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _only_new_objects() -> Iterator[None]:
+    """Each collection below looks at what these tests made, not at what thousands of tests before have left."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def make_asyncio(ca_pem: str = "") -> HttpClient:
