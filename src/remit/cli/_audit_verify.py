@@ -35,14 +35,14 @@ def stored(journal: Any) -> StoredJournal:
 async def verify(journal: Any, args: Any) -> int:
     """Check and say what was found."""
     found = stored(journal)
-    run_id = find_run(found, args.run) if args.run else ""
+    run_ids = (find_run(found, args.run),) if args.run else ()
     place = replace(found.audit, keys=tuple(args.key or ()), witness=args.witness or found.audit.witness)
     if args.witness:
         _check_file(args.witness)
     trusted_keys(place)  # a key that is none is a mistake of the command, not of the journal
     progress = _Progress("chains checked")
     with found.reading() as connection:
-        verdict = verify_file(connection, found.path, place, run_id, progress.tick)
+        verdict = verify_file(connection, found.path, place, run_ids, progress.tick)
     count = len(verdict.problems)
     error = Conflict("chain_broken", f"{count} problem(s) in the journal") if count else None
     if args.json:

@@ -44,10 +44,10 @@ def verify_file(
     connection: apsw.Connection,
     path: str,
     place: AuditPlace,
-    run_id: str = "",
+    run_ids: Sequence[str] = (),
     tick: Callable[[int], None] | None = None,
 ) -> Verdict:
-    """Check one run with what the log says of it, or (run_id "") the whole file.
+    """Check these runs with what the log says of them, or (none named) the whole file.
 
     Args:
         tick: told the number of chains checked so far.
@@ -57,13 +57,13 @@ def verify_file(
         # The copies are read first: the file can only be further than they are.
         kept = _kept(place, path, verdict)
         check_schema(connection, path)
-        rotated = _check_log(connection, place, run_id, kept, verdict)
-        for each in [run_id] if run_id else _run_ids(connection):
+        rotated = _check_log(connection, place, run_ids, kept, verdict)
+        for each in run_ids or _run_ids(connection):
             verdict.problems += verify_run(connection, each, each in rotated)
             verdict.runs += 1
             if tick is not None:
                 tick(verdict.runs)
-        if not run_id:
+        if not run_ids:
             verdict.problems += _file_problems(connection)
     except apsw.Error as error:
         verdict.problems.append(disk_error(error, path).message)
@@ -86,7 +86,7 @@ def _kept(place: AuditPlace, path: str, verdict: Verdict) -> tuple[list[bytes], 
 def _check_log(
     connection: apsw.Connection,
     place: AuditPlace,
-    run_id: str,
+    run_ids: Sequence[str],
     kept: tuple[list[bytes], list[bytes]],
     verdict: Verdict,
 ) -> set[str]:
@@ -94,7 +94,7 @@ def _check_log(
     keys = trusted_keys(place)
     connection.execute("BEGIN")
     try:
-        check = LogCheck(connection, keys, run_id)
+        check = LogCheck(connection, keys, run_ids)
         check.checkpoints()
         check.events()
         verdict.kept = check.kept(kept[0], "kept head")

@@ -11,7 +11,7 @@ Last the copies outside the file: each must be a checkpoint of this log that the
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -34,10 +34,10 @@ class LogCheck:
     Args:
         connection: inside one read transaction.
         keys: key id -> public key.
-        only: report rows of this run alone ("" = all).
+        only: report rows of these runs alone (none named = all).
     """
 
-    def __init__(self, connection: apsw.Connection, keys: dict[bytes, bytes], only: str = "") -> None:
+    def __init__(self, connection: apsw.Connection, keys: dict[bytes, bytes], only: Sequence[str] = ()) -> None:
         self._connection = connection
         self._keys = keys
         self._only = only
@@ -199,7 +199,7 @@ class LogCheck:
         ).fetchone()
 
     def _shows(self, run_id: str) -> bool:
-        return self._only in ("", run_id)
+        return not self._only or run_id in self._only
 
     # ---- the copies
 

@@ -254,9 +254,9 @@ class MemoryJournal:
         text: str = await self._transactions.perform(key, tool, values, context)
         return text
 
-    def verify(self, run_id: str = "") -> list[str]:
+    def verify(self, *run_ids: str) -> list[str]:
         """See ports.journal.Journal."""
-        chosen = [self._run(run_id)] if run_id else list(self._runs.values())
+        chosen = [self._run(run_id) for run_id in run_ids] or list(self._runs.values())
         problems: list[str] = []
         for run in chosen:
             check = RunCheck(run.head.run_id)

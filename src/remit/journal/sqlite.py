@@ -255,13 +255,14 @@ class StoredJournal:
         found = [run_id for run_id, holder in rows if not holds(holder, run_id, self._live, living)]
         return found[: max(limit, 0)]
 
-    def verify(self, run_id: str = "") -> list[str]:
+    def verify(self, *run_ids: str) -> list[str]:
         """See ports.journal.Journal; streams, so memory does not grow with the journal."""
         with self.reading() as connection:
             found = "SELECT 1 FROM runs WHERE run_id = ? UNION SELECT 1 FROM events WHERE run_id = ?"
-            if run_id and not connection.execute(found, (known_name(run_id), run_id)).fetchone():
-                raise unknown(run_id)
-            return verify_file(connection, self.path, self.audit, run_id).problems
+            for run_id in run_ids:
+                if not connection.execute(found, (known_name(run_id), run_id)).fetchone():
+                    raise unknown(run_id)
+            return verify_file(connection, self.path, self.audit, run_ids).problems
 
     @property
     def me(self) -> str:

@@ -158,8 +158,8 @@ class Journal(Protocol):
         """
         ...
 
-    def verify(self, run_id: str = "") -> Sequence[str]:
-        """Problems of the chain(s), one text each; empty = intact."""
+    def verify(self, *run_ids: str) -> Sequence[str]:
+        """Problems of the chains of these runs (none named = of all), one text each; empty = intact."""
         ...
 
     async def aclose(self) -> None:
