@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
+from remit.core.regex_literals import required
 from remit.core.regex_machine import MAX_STEPS, Machine, NotSimulated, Steps
 from remit.errors import Exhausted, Invalid
 
@@ -41,7 +42,7 @@ Span = tuple[int, int]
 class Bounded:
     """A compiled pattern. `spans` is one (start, end) per group, group 0 first; (-1, -1) = took no part."""
 
-    __slots__ = ("_cheap_chars", "_in_text", "_machine", "_plain", "_tree", "groups", "names")
+    __slots__ = ("_cheap_chars", "_in_text", "_machine", "_plain", "_required", "_tree", "groups", "names")
 
     def __init__(self, pattern: str, flags: int) -> None:
         if len(pattern) > MAX_PATTERN_CHARS:
@@ -55,6 +56,7 @@ class Bounded:
             free = _CONTEXT.search(repr(self._tree)) is None
             self._in_text = re.compile(pattern, flags | re.MULTILINE) if free else None
             """finds something in a text wherever the pattern matches one of its lines"""
+            self._required = required(self._tree, self._plain.flags)
             self._cheap_chars = -1
             self._cheap(0)
         except (re.error, OverflowError) as e:
@@ -67,9 +69,15 @@ class Bounded:
 
     def absent_from(self, text: str) -> bool:
         """Whether certainly no line of `text` matches, found in one cheap pass; False = each line must be tried."""
+        if self.lacks(text):
+            return True
         if self._in_text is None or "\r" in text or not self._cheap(len(text)):
             return False
         return self._in_text.search(text) is None
+
+    def lacks(self, text: str) -> bool:
+        """Whether `text` holds none of the texts of which every match needs one, so that nothing in it matches."""
+        return bool(self._required) and not any(needed in text for needed in self._required)
 
     def search(self, text: str, start: int = 0, steps: Steps | None = None) -> list[Span] | None:
         """The leftmost match at or after `start`; raises output_too_large when the step budget is used up."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -94,8 +95,9 @@ def entries(listing: str) -> list[Entry]:
     return found
 
 
-def globbed(result: str) -> tuple[list[str], int]:
-    """Paths of a glob_search result, and how many files fit in all."""
+@lru_cache(maxsize=64)
+def globbed(result: str) -> tuple[tuple[str, ...], int]:
+    """Paths of a glob_search result, and how many files fit in all; asked again at every turn, so it is kept."""
     paths, total = [], 0
     for line in result.split("\n"):
         cut = _GLOB_CUT.fullmatch(line)
@@ -103,13 +105,14 @@ def globbed(result: str) -> tuple[list[str], int]:
             total = int(cut[1])
         elif line and not _GLOB_NOTE.fullmatch(line):
             paths.append(line)
-    return paths, max(total, len(paths))
+    return tuple(paths), max(total, len(paths))
 
 
-def matches(result: str) -> list[Match]:
+@lru_cache(maxsize=128)
+def matches(result: str) -> tuple[Match, ...]:
     """Lines of a content_search result."""
     found = [_MATCH.fullmatch(line) for line in result.split("\n")]
-    return [Match(m[1], int(m[2]), m[3]) for m in found if m is not None and not m[1].startswith("[not searched")]
+    return tuple(Match(m[1], int(m[2]), m[3]) for m in found if m is not None and not m[1].startswith("[not searched"))
 
 
 def measured(result: str) -> dict[str, tuple[int, int]]:
@@ -123,6 +126,7 @@ def measured(result: str) -> dict[str, tuple[int, int]]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def left_out(name: str) -> bool:
     """Whether a folder of this name is third-party, generated or a tool's own."""
     return _LEFT_OUT.fullmatch(name) is not None
@@ -135,9 +139,15 @@ def heavy(name: str) -> bool:
 
 def own(path: str) -> bool:
     """Whether no folder above `path` is left out."""
-    return not any(map(left_out, path.split("/")[:-1]))
+    return _own_folder(path.rpartition("/")[0])
 
 
+@lru_cache(maxsize=65_536)
+def _own_folder(folder: str) -> bool:
+    return not any(map(left_out, folder.split("/")))
+
+
+@lru_cache(maxsize=65_536)
 def extension(path: str) -> str:
     """Lower-case extension; "" where there is none."""
     name = path.rpartition("/")[2]
@@ -149,11 +159,13 @@ def language(path: str) -> str:
     return LANGUAGES.get(extension(path), "")
 
 
+@lru_cache(maxsize=65_536)
 def is_test(path: str) -> bool:
     """Whether a source file is a test by its place or name (what only supports tests is not)."""
     return bool(language(path)) and _TEST.search(path) is not None and _SUPPORT.search(path) is None
 
 
+@lru_cache(maxsize=64)
 def tangle(path: str, text: str, fan_in: int, fan_out: int) -> Tangle:
     """The figures of one source file."""
     lines = text.split("\n")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Final
 
-from remit.adapters.builtin._rules import Call
+from remit.adapters.builtin._rules import Call, Evidence
 from remit.adapters.builtin._survey_calls import (
     IMPORTS,
     MARKERS,
@@ -52,6 +52,10 @@ _NEXT: Final = re.compile(r"\[cut: .*go on with (offset|byte_offset)=(\d+)\]\s*$
 
 class Survey(Tree):
     """What a survey found in the tree, and the calls that each stage wants."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        super().__init__(evidence)
+        self._kinds: dict[str, list[tuple[str, bool]]] = {}
 
     @property
     def too_large(self) -> list[tuple[str, int, int]]:
@@ -107,14 +111,12 @@ class Survey(Tree):
         """The searches of a kind beneath a folder."""
         if kind == "markers":
             return [searching(rf"\b({'|'.join(MARKERS)})\b", folder, "**")]
-        prefix = "" if folder == "." else f"{folder}/"
-        kinds = Counter(extension(path) for path in self.found[0] if path.startswith(prefix) and language(path))
         table = IMPORTS if kind == "imports" else TESTS
         found = []
-        for ending, _ in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))[:2]:
+        for ending, tested in self._endings(folder):
             pattern = table.get(SYNTAX.get(ending, ending))
-            if pattern and (kind == "imports" or any(map(is_test, self._beneath(prefix, ending)))):
-                found.append(searching(pattern.replace("{0}", self._packages()), folder, f"**/*.{ending}"))
+            if pattern and (kind == "imports" or tested):
+                found.append(searching(pattern.replace("{0}", self._packages), folder, f"**/*.{ending}"))
         return found
 
     # --- what is wanted ---------------------------------------------------------------------------
@@ -175,9 +177,17 @@ class Survey(Tree):
         cut = result is not None and not result.is_error and is_cut(result.text)
         return [(sizing(SIZES[level + 1]), SIZES[level + 1])] if cut else []
 
-    def _beneath(self, prefix: str, ending: str) -> list[str]:
-        return [path for path in self.found[0] if path.startswith(prefix) and extension(path) == ending]
+    def _endings(self, folder: str) -> list[tuple[str, bool]]:
+        """(extension, whether tests have it) of the two most frequent kinds of source beneath a folder."""
+        if folder not in self._kinds:
+            prefix = "" if folder == "." else f"{folder}/"
+            sources = [path for path in self.found[0] if path.startswith(prefix) and language(path)]
+            counts = sorted(Counter(map(extension, sources)).items(), key=lambda item: (-item[1], item[0]))[:2]
+            tested = {extension(path) for path in sources if is_test(path)}
+            self._kinds[folder] = [(ending, ending in tested) for ending, _ in counts]
+        return self._kinds[folder]
 
+    @cached_property
     def _packages(self) -> str:
         """The names that the tree's own Python imports begin with."""
         names = Counter(p for path in self.found[0] if path.endswith(".py") for p in path.split("/")[:-1][:2])

@@ -16,6 +16,7 @@ from remit.core.tools import tool
 from remit.errors import Exhausted, Invalid, RemitError
 from remit.ports.tool import Context, FileInfo
 
+_COMPILED: Final = (".pyc", ".so", ".o", ".a", ".class", ".dll", ".exe")  # half the files of a built tree
 _MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 _MAX_RESULTS: Final = 1000
 _MAX_LINE_CHARS: Final = 400  # of a shown line
@@ -110,6 +111,9 @@ def content_search(
 
 def _text_of(ctx: Context[Any], entry: FileInfo, search: _Search) -> str | None:
     """The text of a file; None where it is not searched, which is then noted."""
+    if entry.path.endswith(_COMPILED):
+        search.binary += 1
+        return None
     if entry.size_bytes > _MAX_FILE_BYTES:
         search.large.append(entry.path)
         return None
@@ -133,7 +137,7 @@ def _search_file(ctx: Context[Any], entry: FileInfo, wanted: Bounded, search: _S
         return
     for number, line in enumerate(text.split("\n"), 1):
         try:
-            hit = wanted.search(line.removesuffix("\r"))
+            hit = None if wanted.lacks(line) else wanted.search(line.removesuffix("\r"))
         except Exhausted:
             search.costly.append(f"{entry.path}:{number}")
             hit = None
