@@ -115,12 +115,14 @@ class WorkspaceFiles:
     """The Files port for one call. Every method raises revoked after the call, not_granted without a grant,
     path_denied for a path that leaves the workspace or passes a link, tool_failed for what the system refuses."""
 
-    __slots__ = ("_allows", "_revoked", "_workspace")
+    __slots__ = ("_allows", "_near", "_revoked", "_workspace")
 
     def __init__(self, workspace: Workspace, allows: Allows, revoked: Callable[[], bool]) -> None:
         self._workspace = workspace
         self._allows = allows
         self._revoked = revoked
+        self._near: tuple[tuple[str, ...], int] | None = None
+        """the folder where a walk is, held open: most files that a search reads stand in it"""
 
     def read(self, path: str, offset: int = 0, limit: int | None = None) -> bytes:
         """Bytes of a regular file from `offset`; at most 32 MiB a call (more raises output_too_large).
@@ -213,6 +215,12 @@ class WorkspaceFiles:
         return self._walk(names)
 
     def _walk(self, names: tuple[str, ...]) -> Iterator[FileInfo]:
+        try:
+            yield from self._entries(names)
+        finally:
+            self._leave()
+
+    def _entries(self, names: tuple[str, ...]) -> Iterator[FileInfo]:
         pending = [FileInfo("/".join(names), "dir")]
         seen = 0
         while pending:
@@ -224,7 +232,7 @@ class WorkspaceFiles:
                 continue
             room = MAX_WALK_ENTRIES - seen
             try:
-                found = self._scan(tuple(entry.path.split("/")) if entry.path else (), room)
+                found = self._scan(self._go(tuple(entry.path.split("/")) if entry.path else ()), room)
             except (OSError, RemitError) as e:
                 # Removed, replaced or unreadable meanwhile; the first folder's trouble is the caller's.
                 if not seen and not pending:
@@ -239,9 +247,25 @@ class WorkspaceFiles:
                 yield FileInfo(entry.path or ".", "cut")
                 pending = [e for e in pending if e.kind == "file"]
 
+    def _go(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Hold this folder open instead of the last one."""
+        self._leave()
+        self._near = names, self._workspace.open_dir(names)
+        return names
+
+    def _leave(self) -> None:
+        if self._near is not None:
+            os.close(self._near[1])
+            self._near = None
+
+    def _folder(self, names: tuple[str, ...]) -> int:
+        """Descriptor of a folder; the caller closes it."""
+        near = self._near
+        return os.dup(near[1]) if near is not None and near[0] == names else self._workspace.open_dir(names)
+
     def _scan(self, names: tuple[str, ...], room: int) -> Entries:
         """Entries of a folder, sorted, at most `room`."""
-        fd = self._workspace.open_dir(names)
+        fd = self._folder(names)
         prefix = "/".join(names) + "/" if names else ""
         found: list[FileInfo] = []
         try:
@@ -280,7 +304,7 @@ class WorkspaceFiles:
     def _open_regular(self, names: tuple[str, ...], shown: str) -> tuple[int, os.stat_result]:
         if not names:
             raise Invalid("value_invalid", "the workspace itself is a folder, not a file")
-        parent = self._workspace.open_dir(names[:-1])
+        parent = self._folder(names[:-1])
         try:
             # The look before the open only spares devices an open; the one after it decides.
             require_regular(os.stat(names[-1], dir_fd=parent, follow_symlinks=False), shown)

@@ -186,10 +186,10 @@ def test_facts_ignore_what_does_not_fit() -> None:
         facts.Entry("pipe", "other"),
     ]
     assert facts.globbed("[id].tsx\na.py\n[cut: 2 of 50 files shown]") == (("[id].tsx", "a.py"), 50)
-    assert facts.matches("a.py:3: x: 1\nC:b:7: y\nno line\n[not searched: b:1: x]") == [
+    assert facts.matches("a.py:3: x: 1\nC:b:7: y\nno line\n[not searched: b:1: x]") == (
         facts.Match("a.py", 3, "x: 1"),
         facts.Match("C:b", 7, "y"),
-    ]
+    )
     assert facts.measured("exit code: 0\nstdout:\n  3  40 ./a b.py\n 3 40 total\n") == {"a b.py": (3, 40)}
 
 
