@@ -126,12 +126,10 @@ class Survey(Tree):
         return [listed("."), sizing(SIZES[0])]
 
     def read(self) -> list[Call]:
-        """History, the first level, what describes the project; the next size list where one was cut."""
+        """The first level, what describes the project; the next size list where one was cut."""
         calls = [call for call, _ in self._next_sizes(0)]
         if self.closed:
             return [*calls, *map(listed, USUAL)]
-        if any(entry.name == ".git" for entry in self.top) or "list_directory" not in self.evidence.tools:
-            calls += [Call("git", {"operation": "log", "limit": 50}), Call("git", {"operation": "status"})]
         described = [e.name for e in self.top if e.kind == "file" and _MANIFEST.fullmatch(e.name)][:8]
         calls += [Call("read_file", {"path": name, "limit": 200}) for name in described]
         if is_cut(self.evidence.text(listed("."))):
@@ -139,8 +137,11 @@ class Survey(Tree):
         return [*calls, *[listed(folder) for folder in self.folders[:24]]]
 
     def names(self) -> list[Call]:
-        """Every file by name."""
-        return [*[call for call, _ in self._next_sizes(1)], *map(globbing, self.roots)]
+        """Every file by name, and the history beside it: reading runs side by side, a program in the shell alone."""
+        calls = [call for call, _ in self._next_sizes(1)]
+        if any(entry.name == ".git" for entry in self.top) or "list_directory" not in self.evidence.tools:
+            calls += [Call("git", {"operation": "log", "limit": 50}), Call("git", {"operation": "status"})]
+        return [*calls, *map(globbing, self.roots)]
 
     def look_inside(self) -> list[Call]:
         """Markers, imports and tests; the largest sources; folders whose list of names was cut, by their parts."""
@@ -201,8 +202,8 @@ class Survey(Tree):
 Stage = Callable[[Survey], list[Call]]
 STAGES: Final[tuple[tuple[str, Stage], ...]] = (
     ("First the root folder, and the size of every file by one sandboxed program.", Survey.look),
-    ("Then the history, what describes the project, and its folders.", Survey.read),
-    ("Now every file by name, without what is third-party or generated.", Survey.names),
+    ("Then what describes the project, and its folders.", Survey.read),
+    ("Now the history, and every file by name, without what is third-party or generated.", Survey.names),
     ("Now imports, open markers and tests by search, and the largest sources in full.", Survey.look_inside),
     ("Some answers were cut or too large: their next pages and parts.", Survey.follow_up),
 )
