@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from msgspec import Struct
@@ -21,13 +23,19 @@ _MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 _MAX_RESULTS: Final = 1000
 _MAX_LINE_CHARS: Final = 400  # of a shown line
 _MAX_OUTPUT_CHARS: Final = 60_000
+_TURN: Final = threading.Lock()
+_TURN_S: Final = 0.25
+"""Two searches at once only fight for the interpreter (a third slower, measured), so a short one waits its turn; behind
+a long one it waits no longer than this."""
 SEARCH_S: Final = 15.0  # half of the default deadline of a tool, so that the partial result still arrives
 
 
 class _Search(Struct):
     """What was found, and what was not looked at and why."""
 
+    wanted: Bounded
     limit: int
+    until: float
     lines: list[str] = []
     chars: int = 0
     files: int = 0
@@ -44,6 +52,12 @@ class _Search(Struct):
         self.chars += len(entry)
         if len(self.lines) >= self.limit or self.chars >= _MAX_OUTPUT_CHARS:
             self.stopped = f"stopped after {len(self.lines)} lines; there may be more"
+
+    def over(self, place: str) -> bool:
+        """Whether the search ends at this place."""
+        if not self.stopped and time.monotonic() > self.until:
+            self.stopped = f"stopped after {SEARCH_S:g} s at {place}"
+        return bool(self.stopped)
 
     def report(self) -> str:
         lines = self.lines or [f"[no match in {self.files} files]"]
@@ -93,20 +107,29 @@ def content_search(
         raise Invalid("value_invalid", e.message, hint=e.hint) from None
     folder = tidy(path)
     skip = 0 if folder == "." else len(folder) + 1
-    search = _Search(limit)
-    until = time.monotonic() + SEARCH_S
-    info = ctx.files.info(path)
-    single = info is not None and info.kind == "file"
-    for entry in [info] if single and info is not None else ctx.files.walk(path):
+    alone = _TURN.acquire(timeout=_TURN_S)
+    try:
+        search = _Search(wanted, limit, time.monotonic() + SEARCH_S)
+        info = ctx.files.info(path)
+        if info is not None and info.kind == "file":
+            _search_file(ctx, info, search)
+        else:
+            inside = (e for e in ctx.files.walk(path) if e.kind == "cut" or fits.fullmatch(e.path[skip:]))
+            _search_files(ctx, inside, search)
+        return search.report()
+    finally:
+        if alone:
+            _TURN.release()
+
+
+def _search_files(ctx: Context[Any], entries: Iterator[FileInfo], search: _Search) -> None:
+    for entry in entries:
         if entry.kind == "cut":
             search.unread.append(entry.path or ".")
-        elif single or fits.fullmatch(entry.path[skip:]):
-            _search_file(ctx, entry, wanted, search, until)
-        if not search.stopped and time.monotonic() > until:
-            search.stopped = f"stopped after {SEARCH_S:g} s at {entry.path}"
-        if search.stopped:
-            break
-    return search.report()
+        else:
+            _search_file(ctx, entry, search)
+        if search.over(entry.path):
+            return
 
 
 def _text_of(ctx: Context[Any], entry: FileInfo, search: _Search) -> str | None:
@@ -131,7 +154,8 @@ def _text_of(ctx: Context[Any], entry: FileInfo, search: _Search) -> str | None:
     return data.decode(errors="replace")
 
 
-def _search_file(ctx: Context[Any], entry: FileInfo, wanted: Bounded, search: _Search, until: float) -> None:
+def _search_file(ctx: Context[Any], entry: FileInfo, search: _Search) -> None:
+    wanted = search.wanted
     text = _text_of(ctx, entry, search)
     if text is None or wanted.absent_from(text):
         return
@@ -144,7 +168,5 @@ def _search_file(ctx: Context[Any], entry: FileInfo, wanted: Bounded, search: _S
         if hit is not None:
             search.add(entry.path, number, line.removesuffix("\r"))
         # One line is bounded in work, so looking at the clock between lines bounds the whole.
-        if not search.stopped and time.monotonic() > until:
-            search.stopped = f"stopped after {SEARCH_S:g} s at {entry.path}:{number}"
-        if search.stopped:
+        if search.over(f"{entry.path}:{number}"):
             return
