@@ -17,7 +17,6 @@ from remit.agents.runner import Runner
 from remit.core.budget import Limit
 from remit.core.folders import VAULT_FILE, state_path
 from remit.core.remit import TOP, Remit
-from remit.core.sections import EncryptionSection, LeakGuardSection, McpSection
 from remit.core.tools import Tool
 from remit.core.urls import parse_url
 from remit.errors import Invalid, RemitError
@@ -27,13 +26,14 @@ from remit.guard.handles import Handles, Lease
 from remit.guard.policy_meter import Meter, Revocations
 from remit.guard.rates import Rates
 from remit.guard.revoked import RevokedGrants
-from remit.guard.screen import Screening
+from remit.guard.screening import Screening
 from remit.journal.open import open_journal
 from remit.models.handle import AUTO, ModelHandle, made_setup
 from remit.models.pricing import PRICING
 from remit.ports.runtime import reset_current, set_current
 
 if TYPE_CHECKING:
+    from remit.core.sections import EncryptionSection, LeakGuardSection, McpSection
     from remit.guard.keys import KeyRing
     from remit.guard.leaks import LeakGuard
     from remit.guard.policy import Rulebook
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from remit.ports.journal import Journal
     from remit.ports.model import Model
 
-PLAIN: Final = EncryptionSection()
 MAX_CONNECTIONS: Final = 16_384  # to one address; a run holds one while it waits for a model
 
 
@@ -79,7 +78,7 @@ class Runtime(Runner):
         rulebook: Rulebook | None = None,
         clock: Clock | None = None,
         witness: str = "",
-        encryption: EncryptionSection = PLAIN,
+        encryption: EncryptionSection | None = None,
         tune_gc: bool = True,
         screening: Screening | None = None,
         setup: Setup | None = None,
@@ -88,7 +87,9 @@ class Runtime(Runner):
         self.clock = clock or SystemClock()
         self.encryption = encryption
         self._ring: KeyRing | None = None
-        at_rest = self._at_rest if encryption.mode in ("encrypted", "full") else None
+        at_rest = None
+        if encryption is not None and encryption.mode in ("encrypted", "full"):
+            at_rest = partial(self._at_rest, encryption)
         self.journal = open_journal(journal, self.clock, at_rest, witness) if isinstance(journal, str) else journal
         self.workspace = os.path.abspath(workspace or os.getcwd())
         self.rulebook = rulebook
@@ -122,13 +123,13 @@ class Runtime(Runner):
             self._ring = open_ring(self.encryption, os.environ)
         return self._ring
 
-    def _at_rest(self) -> AtRest:
+    def _at_rest(self, section: EncryptionSection) -> AtRest:
         from remit.config import state_folder
         from remit.guard.keys_open import JOURNAL
         from remit.guard.subjects import Subjects
         from remit.journal.encrypted import AtRest
 
-        sealing, default = self.encryption.mode == "full", self.encryption.subject or ""
+        sealing, default = section.mode == "full", section.subject or ""
         return AtRest(
             self.ring.keys(JOURNAL), Subjects(self.ring, str(state_folder()), sealing=sealing, default=default)
         )
@@ -162,7 +163,7 @@ class Adapters:
         self._vault: Vault | None = None
         self._vaultless: bool | None = None  # whether there was no vault when the first result came in
         self._leaks: LeakGuard | None = None
-        self.leak_guard = LeakGuardSection()
+        self.leak_guard: LeakGuardSection | None = None
         """how what leaves is looked at; read when the first request is made"""
         self._egress: Any = None
         self._sandbox: Any = None
@@ -256,9 +257,10 @@ class Adapters:
     def leaks(self) -> LeakGuard:
         """What looks at everything that leaves."""
         if self._leaks is None:
+            from remit.core.sections import LeakGuardSection
             from remit.guard.leaks import LeakGuard
 
-            given = self.leak_guard
+            given = self.leak_guard or LeakGuardSection()
             sensitivity = 0.7 if given.sensitivity is None else given.sensitivity
             self._leaks = LeakGuard(self.vault.matcher, mode=given.mode or "redact", random=given.random is not False,
                                     sensitivity=sensitivity)  # fmt: skip
@@ -455,7 +457,7 @@ def make_dispatcher(section: Any, clock: Clock) -> Any:
 def _own_ring() -> KeyRing:
     from remit.guard.keys_open import open_ring
 
-    return open_ring(PLAIN, os.environ)
+    return open_ring(None, os.environ)
 
 
 def default_runtime() -> Runtime:

@@ -18,7 +18,7 @@ from remit.core.grants import parse_grant
 from remit.core.screening import Rule
 from remit.core.sections import GuardrailsSection
 from remit.guard.revoked import FILE_NAME, Revoked, add, read
-from remit.guard.screen import Screening
+from remit.guard.screening import Screening
 from remit.journal.chain import decode_event
 from remit.journal.projections import decisions
 from remit.testing import ScriptedModel

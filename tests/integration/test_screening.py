@@ -16,7 +16,7 @@ from remit.core.screening import NEEDS_CODE, Hit, Rule
 from remit.core.sections import GuardrailsSection, SecondFactorSection
 from remit.errors import Denied
 from remit.guard.estop import EmergencyStop, Stop
-from remit.guard.screen import Screening
+from remit.guard.screening import Screening
 from remit.runtime import Runtime
 from remit.testing import FunctionModel
 

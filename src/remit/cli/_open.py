@@ -50,7 +50,7 @@ def settings_here(args: Any) -> Settings:
 @asynccontextmanager
 async def open_runtime(settings: Settings, **options: Any) -> AsyncIterator[Any]:
     """A runtime on the configured journal."""
-    from remit.guard.screen import Screening
+    from remit.guard.screening import Screening
     from remit.models.handle import made_setup
     from remit.runtime import Runtime
 

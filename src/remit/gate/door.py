@@ -33,7 +33,7 @@ from remit.guard.ledger import Pricing, Reservation
 from remit.guard.policy_admission import joined
 from remit.guard.policy_meter import InFlight
 from remit.guard.rates import Rates
-from remit.guard.screen import Screening
+from remit.guard.screening import Screening
 from remit.ports.runtime import ToolBody, current_call
 from remit.ports.tool import Context
 

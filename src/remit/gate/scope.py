@@ -13,11 +13,11 @@ from remit.guard.handles import Lease
 from remit.guard.ledger import Ledger
 from remit.guard.policy_admission import Authority, authority_of
 from remit.guard.policy_meter import Revocations
-from remit.guard.screen import Screen
 from remit.ports.journal import Entry, RunLog
 
 if TYPE_CHECKING:
     from remit.guard.provenance import ValueStore
+    from remit.guard.screen import Screen
 
 
 class Recorder(Protocol):

@@ -17,7 +17,7 @@ JOURNAL: Final = "journal"
 
 
 def open_ring(
-    section: EncryptionSection,
+    section: EncryptionSection | None,
     env: Mapping[str, str],
     *,
     ask: Ask | None = None,
@@ -27,13 +27,15 @@ def open_ring(
     """The key ring; made on first use unless `create` is off.
 
     Args:
-        section: `key` says where the key-encryption key comes from, `algorithm` what new data keys are for.
+        section: `key` says where the key-encryption key comes from, `algorithm` what new data keys are for;
+            None = the defaults.
         env: the environment.
         ask: asks a person for the passphrase; None = nobody can be asked.
         accept: a person vouches for a ring that looks put back.
 
     Raises: what KeyRing and find_source raise.
     """
+    section = section or EncryptionSection()
     reference, folder = section.key or "", str(config_folder())
     return KeyRing(
         str(state_folder()),

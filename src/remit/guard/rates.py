@@ -4,13 +4,14 @@ and budgets of a day, a month, an agent, a team or a tenant (guard/spending.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from remit.core.budget import Limit
 from remit.core.effects import Deny, Done, Failed, Outcome, Refusal
-from remit.guard.admission import Admission, Full
 
 if TYPE_CHECKING:
+    from remit.guard.admission import Admission
     from remit.guard.ledger import Pricing
     from remit.guard.rate_shared import SharedLimits
     from remit.guard.spending import Spending
@@ -28,7 +29,8 @@ class Rates:
         spending: Spending | None = None,
         shared: Callable[[], LimitStore] | None = None,
     ) -> None:
-        self.admission = Admission(limits, clock)
+        self._limits = limits
+        self._clock = clock
         self.shared: SharedLimits | None = None
         """call rates of all processes of a store, where there is one"""
         if shared is not None and limits:
@@ -38,12 +40,20 @@ class Rates:
         self.spending = spending
         self.limited = bool(limits) or spending is not None
 
+    @cached_property
+    def admission(self) -> Admission:
+        """Rates and places; made when something is limited."""
+        from remit.guard.admission import Admission
+
+        return Admission(self._limits, self._clock)
+
     async def acquire(self, action: Any, scope: Any, pricing: Pricing, now_ms: int) -> Any:
         """Wait for a place and reserve the worst case; raises Refusal. What it returns is for `release`.
 
         `action` and `scope` are the gate's own, one floor above.
         """
         from remit.guard import call_amounts
+        from remit.guard.admission import Full
 
         keys = call_amounts.keys_of(action, scope.agent, self.spending.tenant if self.spending else "")
         worst = call_amounts.worst_of(action, pricing, now_ms)

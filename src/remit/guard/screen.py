@@ -19,104 +19,25 @@ Cost: with nothing configured and a model in this process or on loopback there i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from remit.core.addresses import looks_like_ipv4
 from remit.core.effects import Ask, Deny, Verdict
 from remit.core.events import Screened
 from remit.core.messages import Message, Text, ToolResult
 from remit.core.model import ModelRequest, Reply, StreamEnd, StreamEvent
 from remit.core.screening import NEEDS_CODE, Finding
-from remit.core.sections import GuardrailsSection, SecondFactorSection
-from remit.core.urls import parse_url
-from remit.errors import Denied, ModelError, RemitError
-from remit.guard.rule_set import MAX_TEXTS, Compiled, Look, compiled, look, rules_of
+from remit.errors import Denied, ModelError
+from remit.guard.rule_set import MAX_TEXTS, Look, look
 
 if TYPE_CHECKING:
-    from remit.guard.estop import EmergencyStop
-    from remit.guard.guardrails import AnyCheck
     from remit.guard.pii_messages import Redaction
+    from remit.guard.screening import Screening
     from remit.ports.model import Model
 
 Listener = Callable[[Any, Any], None] | None
-NO_GUARDRAILS: Final = GuardrailsSection()
-NO_SECOND_FACTOR: Final = SecondFactorSection()
-
-
-class Screening:
-    """What all runs of a runtime share: the rules, compiled once, and which models are remote.
-
-    Args:
-        section: `[guardrails]` of remit.toml.
-        checks: functions of custom rules, by the rule's name.
-        second_factor: which calls a person must approve with a code.
-        stop: the emergency stop; None = there is none.
-
-    Raises: config_invalid.
-    """
-
-    def __init__(
-        self,
-        section: GuardrailsSection = NO_GUARDRAILS,
-        *,
-        checks: Mapping[str, AnyCheck] | None = None,
-        second_factor: SecondFactorSection = NO_SECOND_FACTOR,
-        stop: EmergencyStop | None = None,
-    ) -> None:
-        rules = rules_of(section)
-        self.rules: tuple[Compiled, ...] = compiled(rules, checks or {}) if rules or checks else ()
-        self.mask = section.remote_pii == "mask"
-        self.second_factor = second_factor
-        self.stop = stop
-        self._needed = bool(self.rules or second_factor.tools or second_factor.hosts)
-        self._local = frozenset(h.lower() for h in section.local or ())
-        self._remote: dict[str, bool] = {}
-
-    def begin(self, emit: Callable[[Screened], None]) -> Screen | None:
-        """The screen of a new run; None while nothing asks for one."""
-        return Screen(self, emit) if self._needed else None
-
-    def again(
-        self, screen: Screen | None, emit: Callable[[Screened], None], found: Sequence[Screened]
-    ) -> Screen | None:
-        """The screen of a resumed run: what had tripped has tripped, and an answer that was withheld stays so."""
-        for each in found:
-            withheld = each.stage == "output" and each.severity == "block"
-            if each.level == "critical" or withheld:
-                screen = screen or Screen(self, emit)
-                screen.remember(each, withheld or each.stage == "output")
-        return screen
-
-    def admit(self) -> None:
-        """Whether a run may begin or go on; raises estop, before anything of it is written."""
-        if self.stop is not None:
-            self.stop.check_start()
-
-    def stopped(self) -> Deny | None:
-        """The emergency stop's no to an effect."""
-        return None if self.stop is None else self.stop.check()
-
-    def for_model(self, url: str, screen: Screen | None, emit: Callable[[Screened], None]) -> Screen | None:
-        """The screen that a call of the model at `url` needs: a remote one always needs one."""
-        return Screen(self, emit) if screen is None and self.remote(url) else screen
-
-    def remote(self, url: str) -> bool:
-        """Whether what is sent to `url` leaves this machine; a model in this process has no url."""
-        known = self._remote.get(url)
-        if known is None:
-            known = self._remote[url] = bool(url) and not self._is_local(url)
-        return known
-
-    def _is_local(self, url: str) -> bool:
-        try:
-            host = parse_url(url).host
-        except RemitError:
-            return False
-        loopback = host in ("localhost", "::1") or (looks_like_ipv4(host) and host.startswith("127."))
-        return loopback or host in self._local
 
 
 class Screen:
@@ -245,7 +166,7 @@ class Screen:
 
     def _with_code(self, name: str, arguments: Any, verdict: Ask | None) -> Ask | None:
         section = self._screening.second_factor
-        if not (section.tools or section.hosts):
+        if section is None or not (section.tools or section.hosts):
             return verdict
         from remit.guard.totp import needs_code
 

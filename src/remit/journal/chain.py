@@ -19,14 +19,16 @@ from functools import cache
 from hashlib import sha256
 from struct import Struct as Packer
 from struct import error as PackError
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from remit.core.events import EffectDone, Event
 from remit.errors import Conflict, InternalError, Invalid
-from remit.journal.sealed import Seal, stand_in
 from remit.ports.journal import Entry
+
+if TYPE_CHECKING:
+    from remit.journal.sealed import Seal
 
 GENESIS: Final = bytes(32)
 MAGIC: Final = b"remit-entry-1"
@@ -140,6 +142,8 @@ def decode_event(body: bytes) -> Event:
             if older is not None:
                 return decode_event(older)
             raise InternalError("journal_format", f"unknown kind of event: {tag!r:.60}") from None
+        from remit.journal.sealed import stand_in  # only what is sealed or damaged comes here
+
         if tag and stand_in(body) is not body:
             raise Invalid("key_missing", f"the contents of the {tag} event are sealed") from None
         raise Conflict("chain_broken", f"not an event: {_reason(error)}") from None

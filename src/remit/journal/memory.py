@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from remit.core.events import Event, RunDone, RunResumed, RunStarted
 from remit.core.tools import Tool
@@ -21,10 +21,11 @@ from remit.journal.chain import Tip, check_chain, check_run_id, decode_event, en
 from remit.journal.heads import CHANGES, FINAL, PARKED, Change, Head, change_of, check_answer, check_status, inbox_row
 from remit.journal.listeners import Listeners
 from remit.journal.owner import this_process
-from remit.journal.verify import RunCheck
-from remit.ports.bus import Bus
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow, RunRow
+
+if TYPE_CHECKING:
+    from remit.ports.bus import Bus
 
 
 class _Run:
@@ -256,6 +257,8 @@ class MemoryJournal:
 
     def verify(self, *run_ids: str) -> list[str]:
         """See ports.journal.Journal."""
+        from remit.journal.verify import RunCheck  # nobody else pays for it
+
         chosen = [self._run(run_id) for run_id in run_ids] or list(self._runs.values())
         problems: list[str] = []
         for run in chosen:

@@ -21,6 +21,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from remit.core.patterns import lazy
 from remit.core.usage import Usage
 
 FREE: Final = frozenset(("builtin", "gguf", "ollama", "vllm", "llamacpp", "lmstudio", "sglang", "cache"))
@@ -45,7 +46,8 @@ _ALIASES: Final = {
 # pico-dollars per million tokens, over tokens, are 10**-18 dollars: 10**9 of them are a nano-dollar
 _UNITS: Final = 10**9
 _PER_REQUEST: Final = 1000  # "q" is per thousand requests, the token rates per million tokens
-_START: Final = re.compile(r"\^((?:[a-z0-9/-]|\\\.)+)(?=\\d|\$|\[)")  # up to what is certainly no quantifier
+_START: Final = lazy(r"\^((?:[a-z0-9/-]|\\\.)+)(?=\\d|\$|\[)")  # up to what is certainly no quantifier
+_DAY: Final = lazy(r"-(\d{4})(\d{2})(\d{2})(?!\d)")
 _MAX_KNOWN: Final = 4096  # models that are remembered; names may come from outside
 
 Rate = int | list[Any]
@@ -249,7 +251,7 @@ def _find(name: str, model: str) -> list[Any] | None:
         return None
     found = _search(provider, model)
     # gpt-5.2-20251211 is gpt-5.2-2025-12-11 where the short form is not listed.
-    dashed = re.sub(r"-(\d{4})(\d{2})(\d{2})(?!\d)", r"-\1-\2-\3", model) if found is None else model
+    dashed = _DAY.sub(r"-\1-\2-\3", model) if found is None else model
     return _search(provider, dashed) if dashed != model else found
 
 

@@ -132,7 +132,7 @@ def explain(policy: Policy, routes: Routes, text: str, role: str, settings: Any)
     from remit.core.messages import as_messages
     from remit.core.model import ModelRequest
     from remit.guard.ledger import Ledger
-    from remit.guard.screen import Screening
+    from remit.guard.screening import Screening
     from remit.models.features import task_of
     from remit.models.router import Rules
     from remit.models.verifying import size_of

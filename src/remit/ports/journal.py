@@ -7,12 +7,14 @@ that is written checks it, so a process that lost its run writes nothing more (`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from remit.core.events import Event, RunStarted
-from remit.ports.bus import Bus
+
+if TYPE_CHECKING:
+    from remit.ports.bus import Bus
 
 
 class Entry(Struct, frozen=True, gc=False):

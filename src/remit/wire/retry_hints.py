@@ -14,6 +14,8 @@ import math
 import re
 from typing import Any, Final
 
+from remit.core.patterns import lazy
+
 _FIELDS: Final = {
     "retrydelay": 1.0,
     "retryafter": 1.0,
@@ -23,13 +25,13 @@ _FIELDS: Final = {
     "retrydelayms": 0.001,
 }
 _PLACES: Final = ("error", "details", "errors", "metadata", "headers", "detail")
-_WORDS: Final = re.compile(
+_WORDS: Final = lazy(
     r"(?:try again|retry|retry after|retry in|wait)(?: after| in| for)?:? "
     r"((?:\d{1,6}(?:\.\d{1,9})? ?(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b ?)+"
     r"|(?:\d{1,6}(?:\.\d{1,9})?(?:ms|[smh]))+)",
     re.I,
 )
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?) ?(ms|milli|s|m|h)", re.I)
+_PART: Final = lazy(r"(\d+(?:\.\d+)?) ?(ms|milli|s|m|h)", re.I)
 _UNITS: Final = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MAX_DEPTH: Final = 5
 MAX_TEXT: Final = 4000  # characters of a message that are looked at

@@ -16,7 +16,8 @@ from remit.core.screening import NEEDS_CODE, Rule
 from remit.core.sections import GuardrailsSection, SecondFactorSection
 from remit.errors import Denied, ModelError
 from remit.guard.estop import EmergencyStop, Stop
-from remit.guard.screen import NO_GUARDRAILS, Screen, Screening
+from remit.guard.screen import Screen
+from remit.guard.screening import Screening
 
 REMOTE = "https://api.remote.example/v1"
 MAIL = "ann@corp.org"
@@ -45,7 +46,7 @@ class Echoes:
             yield StreamEnd(reply)
 
 
-def screen(section: GuardrailsSection = NO_GUARDRAILS, **more: Any) -> tuple[Screen, list[Screened]]:
+def screen(section: GuardrailsSection | None = None, **more: Any) -> tuple[Screen, list[Screened]]:
     """A screen, and the events it emits."""
     events: list[Screened] = []
     screening = Screening(section, **more)
