@@ -33,6 +33,7 @@ parser: Any = import_module("re._parser")
     ],
 )
 def test_texts_that_a_pattern_requires(pattern: str, texts: tuple[str, ...]) -> None:
+    """Alternatives, groups and repeats that must occur; nothing where a match can do without."""
     assert required(parser.parse(pattern), re.compile(pattern).flags) == texts
 
 
@@ -51,5 +52,6 @@ PIECES = st.recursive(
 
 @given(PIECES, st.text("aAbBc ", max_size=8), st.sampled_from([0, re.IGNORECASE]))
 def test_nothing_that_lacks_them_matches(pattern: str, text: str, flags: int) -> None:
+    """Whatever the pattern, the text and the flags."""
     if compile_bounded(pattern, flags).lacks(text):
         assert re.search(pattern, text, flags) is None
