@@ -122,13 +122,17 @@ def __getattr__(name: str) -> Any:
     import gc
     from importlib import import_module
 
-    # What an import makes stays: a collection in the middle finds nothing and costs a tenth of the start.
+    # What an import makes stays: a collection finds nothing and costs a tenth of the start. Freezing and unfreezing
+    # makes it old, so that the next young collection does not walk through it either.
     collecting = gc.isenabled()
     gc.disable()
     try:
         value = globals()[name] = getattr(import_module(f"remit.{module}"), name)
     finally:
         if collecting:
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
     return value
 
