@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from remit.agents.agent import Agent
+from remit.agents.flow_run import first_event
 from remit.agents.host import can_go_on, next_moment
 from remit.agents.runner import Runner, with_messages
+from remit.agents.workflow import Workflow
 from remit.core.events import CancelRequested, RunStarted
 from remit.core.ids import new_id
 from remit.core.messages import as_messages
@@ -35,25 +37,39 @@ MAX_WAITING: Final = 1_000_000  # runs that one look lists
 
 
 async def submit(
-    runner: Runner, agent: Agent, task: Any, *, pool: str = DEFAULT_POOL, workspace: str = "", subject: str = ""
+    runner: Runner,
+    agent: Agent | Workflow,
+    task: Any,
+    *,
+    pool: str = DEFAULT_POOL,
+    workspace: str = "",
+    subject: str = "",
 ) -> str:
     """Write a run's first event and leave the run to the workers of `pool`; returns its id, durable.
 
-    Tell a dispatcher then, or a bus (`READY`); a worker's sweep finds it in any case.
+    A workflow's workers need its code (`remit worker --app`); `task` is its input. Tell a dispatcher then, or a bus
+    (`READY`); a worker's sweep finds it in any case.
     """
     runner.gate.screening.admit()
+    folder = runner._folder(workspace)
+    if isinstance(agent, Workflow):
+        started = first_event(agent, task, folder, subject, pool=pool)
+    else:
+        started = _first_event(runner, agent, task, folder, pool, subject)
+    run_id = new_id("run", runner.clock.now_ms(), runner.clock.random_bits(80))
+    log = runner.journal.create(run_id, started)
+    await log.release("running")
+    return run_id
+
+
+def _first_event(runner: Runner, agent: Agent, task: Any, folder: str, pool: str, subject: str) -> RunStarted:
     prepared = runner._prepare(agent)
     messages = as_messages(task)
     text = task if isinstance(task, str) else "\n".join([m.text for m in messages])
     spec = prepared.spec if isinstance(task, str) else with_messages(prepared.spec, messages)
     spec = {**(msgspec.json.decode(spec) if isinstance(spec, msgspec.Raw) else spec), "pool": pool}
-    run_id = new_id("run", runner.clock.now_ms(), runner.clock.random_bits(80))
-    folder = runner._folder(workspace)
     remit, budget = msgspec.json.decode(prepared.remit_data), prepared.budget_data
-    started = RunStarted(agent.name, text, prepared.model.name, spec, remit, budget, folder, "", subject)
-    log = runner.journal.create(run_id, started)
-    await log.release("running")
-    return run_id
+    return RunStarted(agent.name, text, prepared.model.name, spec, remit, budget, folder, "", subject)
 
 
 class Worker:
@@ -61,11 +77,11 @@ class Worker:
 
     Args:
         runner: the runtime.
-        agents: the program's own definitions by name; without one the journalled definition is used.
+        agents: the program's own agents and workflows by name; without an agent the journalled definition is used.
         me: the holder's name in the journal.
     """
 
-    def __init__(self, runner: Runner, agents: Mapping[str, Agent], me: str) -> None:
+    def __init__(self, runner: Runner, agents: Mapping[str, Agent | Workflow], me: str) -> None:
         self._runner = runner
         self._agents = agents
         self._me = me

@@ -114,19 +114,9 @@ async def begin(runtime: Runner, definition: Workflow, value: Any, **given: Any)
     held = _Held(definition, definition.remit, definition.budget, {})
     if call is not None:  # before there is a run of it: may it be started from here?
         call.scope.remit.hand_down(held.remit, definition.name, runtime.clock.now_ms())
-    text = _input(definition, value)
     run_id = options.run_id or new_id("run", runtime.clock.now_ms(), runtime.clock.random_bits(80))
-    started = RunStarted(
-        definition.name,
-        text[:MAX_SHOWN],
-        spec={"workflow": definition.name, "input": msgspec.Raw(text.encode())},
-        remit={} if definition.remit.unset else definition.remit.data(),
-        budget=budget_data(held.ledger_budget),
-        workspace=runtime._folder(options.workspace),
-        parent="" if call is None else call.scope.run_id,
-        subject=options.subject,
-        version=definition.version,
-    )
+    parent = "" if call is None else call.scope.run_id
+    started = first_event(definition, value, runtime._folder(options.workspace), options.subject, parent=parent)
     log = runtime.journal.create(run_id, started)
     recorded = Recorded()
     recorded.begin(started)
@@ -134,7 +124,25 @@ async def begin(runtime: Runner, definition: Workflow, value: Any, **given: Any)
     if options.listener is not None:
         await log.flush()  # a journal reads back only what is durable
         options.listener(runtime.journal.read(run_id)[0], started)
-    return await _drive(session, msgspec.json.decode(text), log)
+    return await _drive(session, msgspec.json.decode(started.spec["input"]), log)
+
+
+def first_event(
+    definition: Workflow, value: Any, folder: str, subject: str = "", *, parent: str = "", **more: Any
+) -> RunStarted:
+    """What a workflow's run begins with; `more` is kept beside its name and input. Raises value_invalid."""
+    text = _input(definition, value)
+    return RunStarted(
+        definition.name,
+        text[:MAX_SHOWN],
+        spec={"workflow": definition.name, "input": msgspec.Raw(text.encode()), **more},
+        remit={} if definition.remit.unset else definition.remit.data(),
+        budget=budget_data(meet_budgets(definition.budget, definition.remit.limits)),
+        workspace=folder,
+        parent=parent,
+        subject=subject,
+        version=definition.version,
+    )
 
 
 async def reopen(runtime: Runner, run_id: str, definition: Any, given: dict[str, Any]) -> Run:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from remit.agents.agent import Agent
 from remit.agents.dispatch import Sweep, Worker, submit
+from remit.agents.workflow import Workflow
 from remit.cli import _output
 from remit.cli._open import open_runtime
 from remit.config import POSTGRES, Settings, load
@@ -41,7 +42,7 @@ def start(args: Any) -> int:
     return 0
 
 
-async def _serve(args: Any, settings: Settings, tenants: list[str], agents: dict[str, Agent]) -> None:
+async def _serve(args: Any, settings: Settings, tenants: list[str], agents: dict[str, Agent | Workflow]) -> None:
     from remit.runtime import make_dispatcher
 
     stop = asyncio.Event()
@@ -110,8 +111,8 @@ def check_pool(pool: str) -> str:
     return pool
 
 
-def agents_of(app: str | None) -> dict[str, Agent]:
-    """The agents that `MODULE:NAME` names, by their names; {} for none. Raises usage_invalid."""
+def agents_of(app: str | None) -> dict[str, Agent | Workflow]:
+    """The agents and workflows that `MODULE:NAME` names, by their names; {} for none. Raises usage_invalid."""
     if app is None:
         return {}
     module, _, name = app.partition(":")
@@ -121,9 +122,9 @@ def agents_of(app: str | None) -> dict[str, Agent]:
     except (ImportError, AttributeError, ValueError) as error:
         raise Invalid("usage_invalid", f"--app {app!r:.120}: {error}") from None
     given = list(found.values()) if isinstance(found, dict) else list(found)
-    if not all(isinstance(agent, Agent) for agent in given):
-        raise Invalid("usage_invalid", f"--app {app!r:.120} names something else than agents")
-    return {agent.name: agent for agent in given}
+    if not all(isinstance(each, Agent | Workflow) for each in given):
+        raise Invalid("usage_invalid", f"--app {app!r:.120} names something else than agents and workflows")
+    return {each.name: each for each in given}
 
 
 def _catch_signals(stop: asyncio.Event) -> None:

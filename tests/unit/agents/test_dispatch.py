@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from remit import Agent, Runtime, tool
+from remit import Agent, Flow, Runtime, tool, workflow
 from remit.adapters.dispatchers.local import LocalDispatcher
-from remit.agents.dispatch import Sweep, Worker, submit
+from remit.agents.dispatch import Sweep, Worker, started_of, submit
+from remit.agents.workflow import _KNOWN
 from remit.core.events import TimerSet
 from remit.core.messages import Text, ToolCall
 from remit.errors import RemitError
@@ -63,6 +64,37 @@ def test_a_submitted_run_is_nobodys_and_can_be_finished(tmp_path: Path) -> None:
         assert await worker.advance(run_id) == Step(True, "ok")
         assert [row.status for row in runtime.journal.runs()] == ["ok"]
         assert list(runtime.journal.verify()) == []
+
+    run(tmp_path, case)
+
+
+def test_a_submitted_workflow_is_finished_by_its_worker(tmp_path: Path) -> None:
+    """The input and the pool stand in the first event; a worker with the code ends it; one without leaves it alone."""
+    done: list[int] = []
+
+    @workflow
+    async def add_up(flow: Flow, numbers: list[int]) -> int:
+        return await flow.step(total, numbers)
+
+    async def total(numbers: list[int]) -> int:
+        """Add."""
+        done.append(sum(numbers))
+        return sum(numbers)
+
+    async def case(runtime: Runtime) -> None:
+        run_id = await submit(runtime, add_up, [1, 2, 3], pool="p1")
+        assert runtime.journal.parked() == [run_id]
+        assert started_of(runtime.journal, run_id).spec["pool"] == "p1"
+        worker = Worker(runtime, {add_up.name: add_up}, runtime.journal.me)
+        assert await worker.advance(run_id) == Step(True, "ok")
+        assert await worker.advance(run_id) == Step(True, "ok")
+        assert (await runtime.resume(run_id)).output == 6
+        assert done == [6]
+        stranger = await submit(runtime, add_up, [4], pool="p1")
+        _KNOWN.pop(add_up.name)
+        with pytest.raises(RemitError, match="needs the workflow add_up"):
+            await Worker(runtime, {}, runtime.journal.me).advance(stranger)
+        assert (done, runtime.journal.parked()) == ([6], [stranger])
 
     run(tmp_path, case)
 
