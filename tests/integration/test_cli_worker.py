@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,45 @@ def test_wrong_uses_are_refused(arguments: tuple[str, ...], words: str, tmp_path
     """Wrong flags end with exit code 2 and say what is wrong."""
     done = remit(*arguments, folder=tmp_path)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_cancelling_a_run_that_a_worker_holds(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """`remit cancel` takes the run from a live worker: it ends as cancelled, the worker stops it and takes the next."""
+    spec = f"sqlite:{tmp_path}/j.db" if store == "sqlite" else request.getfixturevalue("postgres").address()
+    script = tmp_path / "leave.py"
+    script.write_text(LEAVE.format(spec=spec), encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests/integration'}", "FAULT_STEPS": "200"}
+    left = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, timeout=60, check=True)
+    run_id = left.stdout.strip()
+    flags = ["--journal", spec, "--pool", "p1", "--app", "fault_app:agents", "--sweep-s", "0.2"]
+    worker = subprocess.Popen([sys.executable, "-m", "remit", "worker", *flags], cwd=tmp_path, env=env, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while '"work"' not in remit("show", run_id, "--json", "--journal", spec, folder=tmp_path).stdout:
+            assert time.monotonic() < deadline
+        done = remit("cancel", run_id, "--reason", "wrong task", "--json", "--journal", spec, folder=tmp_path)
+        assert (done.returncode, json.loads(done.stdout)["run_status"]) == (0, "cancelled"), done.stderr
+        count = len(remit("show", run_id, "--json", "--journal", spec, folder=tmp_path).stdout.splitlines())
+        left = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, timeout=60, check=True)
+        while '"work"' not in remit("show", left.stdout.strip(), "--json", "--journal", spec, folder=tmp_path).stdout:
+            assert time.monotonic() < deadline
+        shown = remit("show", run_id, "--json", "--journal", spec, folder=tmp_path).stdout
+        assert (len(shown.splitlines()), worker.poll()) == (count, None)
+        assert remit("audit", "verify", "--journal", spec, folder=tmp_path).returncode == 0
+    finally:
+        worker.terminate()
+        worker.wait(timeout=30)
+
+
+LEAVE = """import asyncio
+from fault_app import agents
+from remit import Runtime
+from remit.agents.dispatch import submit
+
+async def main():
+    async with Runtime("{spec}") as runtime:
+        print(await submit(runtime, agents[0], "work", pool="p1"))
+
+asyncio.run(main())
+"""

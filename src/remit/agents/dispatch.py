@@ -133,6 +133,14 @@ class Worker:
             task.cancel()
         await asyncio.wait({task}, timeout=WAIT_S)
 
+    async def let_go(self) -> None:
+        """Stop working on runs that were ended elsewhere: nothing that is done for them would be kept."""
+        journal = self._runner.journal
+        for run_id in [run_id for run_id in self._tasks if not journal.holder(run_id)]:
+            if await asyncio.to_thread(is_ended, journal, run_id) and (task := self._tasks.get(run_id)) is not None:
+                self._given_up.add(run_id)
+                task.cancel()
+
     async def cancel(self, run_id: str, reason: str) -> None:
         """See ports.dispatcher.Advancer."""
         if run_id in self._tasks:
@@ -159,6 +167,9 @@ class Sweep:
         pool, tenant: whose runs.
         every_s: seconds between two looks.
     """
+
+    worker: Worker | None = None
+    """of this process, if any: at each look it lets go of runs that were ended elsewhere"""
 
     def __init__(
         self,
@@ -197,6 +208,8 @@ class Sweep:
 
     async def look(self) -> int:
         """Submit what is parked and was not submitted lately; returns how many."""
+        if self.worker is not None:
+            await self.worker.let_go()
         ready = await self.ready()
         now = asyncio.get_running_loop().time()
         known = set(ready)

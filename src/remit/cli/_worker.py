@@ -59,6 +59,7 @@ async def _serve(args: Any, settings: Settings, tenants: list[str], agents: dict
             stack.push_async_callback(bus.aclose)
             workers[tenant] = Worker(runtime, agents, runtime.journal.me)
             sweeps.append(Sweep(runtime, bus, dispatcher, args.pool, tenant, args.sweep_s))
+            sweeps[-1].worker = workers[tenant]
         assert dispatcher is not None
         stack.push_async_callback(dispatcher.aclose)
         _output.say(f"worker   pool {args.pool}, {len(workers)} tenant(s), pid {os.getpid()}")

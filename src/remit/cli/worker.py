@@ -18,9 +18,7 @@ def add(parser: Any) -> None:
     add_journal_flags(parser)
     parser.add_argument("--pool", metavar="POOL", default="default", help="whose runs (default: default)")
     parser.add_argument("--tenant", metavar="NAME", action="append", help="serve this tenant (repeat; Postgres only)")
-    parser.add_argument(
-        "--app", metavar="MODULE:NAME", help="the program's agents and workflows: a dict, or a list"
-    )
+    parser.add_argument("--app", metavar="MODULE:NAME", help="the program's agents and workflows: a dict, or a list")
     parser.add_argument("--concurrency", metavar="N", type=int, default=100, help="runs at once (default: 100)")
     parser.add_argument("--sweep-s", metavar="S", type=float, default=5.0, help="seconds between looks (default: 5)")
     parser.add_argument("--temporal", metavar="HOST:PORT", help="replaces [dispatch] temporal")

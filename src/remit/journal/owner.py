@@ -64,6 +64,11 @@ def this_process() -> str:
     return _owner_of(os.getpid())
 
 
+def is_here(owner: str) -> bool:
+    """Whether `owner` is a process of this machine, since it was started."""
+    return owner.rpartition(":")[2] in (_boot_id(), _UNKNOWN)
+
+
 def alive(owner: str) -> bool:
     """Whether the process `owner` still runs; "" and what is not an owner string are nobody."""
     pid_text, _, rest = owner.partition(":")

@@ -13,7 +13,7 @@ from remit import Agent, Flow, Runtime, tool, workflow
 from remit.adapters.dispatchers.local import LocalDispatcher
 from remit.agents.dispatch import Sweep, Worker, started_of, submit
 from remit.agents.workflow import _KNOWN
-from remit.core.events import TimerSet
+from remit.core.events import CancelRequested, TimerSet
 from remit.core.messages import Text, ToolCall
 from remit.errors import RemitError
 from remit.journal.bus import LocalBus
@@ -138,6 +138,35 @@ def test_a_lost_attempt_of_the_same_process_is_replaced(tmp_path: Path) -> None:
         hold.set()
         assert await second == Step(True, "ok")
         assert list(runtime.journal.verify()) == []
+
+    run(tmp_path, case)
+
+
+def test_a_run_that_was_ended_elsewhere_is_let_go(tmp_path: Path) -> None:
+    """Somebody takes the run and ends it: the worker stops at its next look, and what it does then is not written."""
+
+    async def case(runtime: Runtime) -> None:
+        journal = runtime.journal
+        worker = Worker(runtime, AGENTS, journal.me)
+        sweep = Sweep(runtime, LocalBus(), LocalDispatcher(runtime.clock), "p1")
+        sweep.worker = worker
+        run_id = await submit(runtime, AGENT, "work", pool="p2")
+        working = asyncio.ensure_future(worker.advance(run_id))
+        while not journal.holder(run_id):
+            await asyncio.sleep(0.01)
+        await sweep.look()
+        assert worker.busy == 1
+        assert await journal.fence(run_id, journal.me)
+        log = await journal.activate(run_id)
+        log.append(CancelRequested("ann", "wrong task"))
+        await log.release("cancelled")
+        await sweep.look()
+        with pytest.raises(Parked):
+            await working
+        assert worker.busy == 0
+        assert b'"reason":"wrong task"' in journal.read(run_id)[-2].body
+        assert [row.status for row in journal.runs()] == ["cancelled"]
+        assert list(journal.verify()) == []
 
     run(tmp_path, case)
 
