@@ -6,6 +6,10 @@ further hard links is masked under each of its names in the tree; a link that is
 target masked when that lies in the tree. Sockets, pipes and devices are masked too: a read-only mount does not
 keep a program from connecting to a socket in it.
 
+What a folder holds is remembered with its identity and time of change, so that the next program's walk asks the kernel
+one question a folder instead of one an entry (a tree of 80,000 entries: 0.3 s, then 0.03 s). Not remembered: a folder
+that changed within the last second (two changes can have one time), and what depends on other folders (links).
+
 Invariants: bounded in time and in number (`sandbox_failed`, never a partial answer); a folder that cannot be
 listed is masked, because its files could still be opened by name.
 
@@ -17,6 +21,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -31,6 +36,8 @@ WALK_BUDGET_S: Final = 0.2
 GUARDED_NAMES: Final = frozenset({".git", ".hg", ".svn", ".remit", "remit.toml"})
 """Names that are read-only wherever they stand in a tree (the last segments of core.sensitive.PROTECTED)."""
 _CHECK_EVERY: Final = 512
+_STEADY_NS: Final = 1_000_000_000
+_MAX_KNOWN: Final = 50_000  # folders; about 20 MB
 
 
 class TreeMasks(Struct, frozen=True):
@@ -44,11 +51,38 @@ class TreeMasks(Struct, frozen=True):
     """VCS state, remit.toml and remit's folder that are not masked: read-only wherever they stand"""
 
 
-class _Walk:
-    """One walk; `found` grows as it goes."""
+class _Folder(Struct, frozen=True, gc=False):
+    """What a walk found in one folder, while the folder stays as it is."""
 
-    def __init__(self, root: str, denied: tuple[str, ...], exact: frozenset[str], budget_s: float) -> None:
+    state: tuple[int, int, int]
+    """device, inode, time of change in ns"""
+    entries: int
+    inner: tuple[str, ...]
+    """folders to go down into"""
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+    guarded: tuple[str, ...]
+
+
+class _Walk:
+    """One walk; `found` grows as it goes.
+
+    Args:
+        known: what earlier walks of the same tree with the same rules found, by folder; it is brought up to date.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        denied: tuple[str, ...],
+        exact: frozenset[str],
+        budget_s: float,
+        known: dict[str, _Folder] | None = None,
+    ) -> None:
         self.root = root
+        self.known = {} if known is None else known
+        self.steady_ns = time.time_ns() - _STEADY_NS  # noqa: TID251  # compared with times of the file system
+        self.alone = True
         self.denied = GlobSet(denied)
         self.exact = exact
         self.ends = time.thread_time() + budget_s
@@ -58,10 +92,10 @@ class _Walk:
         self.guarded: list[str] = []
         self.linked: set[int] = set()  # inodes of masked files that have further names
 
-    def charge(self) -> None:
-        """Count one entry; refuse over the bounds."""
-        self.seen += 1
-        if self.seen % _CHECK_EVERY == 0 and time.thread_time() > self.ends:
+    def charge(self, entries: int = 1) -> None:
+        """Count entries; refuse over the bounds."""
+        before, self.seen = self.seen, self.seen + entries
+        if before // _CHECK_EVERY != self.seen // _CHECK_EVERY and time.thread_time() > self.ends:
             raise Unavailable(
                 "sandbox_failed",
                 f"the workspace is too large to be checked: {self.seen} entries in the time allowed",
@@ -97,10 +131,12 @@ class _Walk:
         is_folder = entry.is_dir(follow_symlinks=False)
         if self.secret(entry.name, path):
             if entry.is_symlink():
+                self.alone = False
                 self.mask_target(path)
                 return False
             (self.folders if is_folder else self.files).append(path)
             if not is_folder and entry.stat(follow_symlinks=False).st_nlink > 1:
+                self.alone = False
                 self.linked.add(entry.inode())
             return False
         if entry.name.lower() in GUARDED_NAMES:
@@ -120,16 +156,46 @@ class _Walk:
         pending = [""]
         while pending:
             folder = pending.pop()
-            for entry in self.listing(folder):
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                if self.take(entry, path):
-                    pending.append(path)
+            found = self.known.get(folder)
+            if found is not None and found.state == self.state(folder):
+                self.charge(found.entries)
+                self.files += found.files
+                self.folders += found.folders
+                self.guarded += found.guarded
+                pending += found.inner
+            else:
+                pending += self.look(folder)
         if self.linked:
             self.find_hard_links()
         folders = _outermost(self.folders)
         files = tuple(sorted(p for p in set(self.files) if not _beneath(p, folders)))
         guarded = tuple(sorted(p for p in self.guarded if not _beneath(p, folders) and p not in files))
         return TreeMasks(files, tuple(sorted(folders)), guarded)
+
+    def state(self, folder: str) -> tuple[int, int, int] | None:
+        """What changes whenever an entry of the folder is made, renamed or removed; None = it cannot be said."""
+        try:
+            found = os.lstat(os.path.join(self.root, folder))
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_ctime_ns
+
+    def look(self, folder: str) -> list[str]:
+        """Sort the entries of a folder, and remember it where that is sound; returns the folders to go down into."""
+        state = self.state(folder)  # before the list: a change meanwhile makes it another one
+        at = len(self.files), len(self.folders), len(self.guarded), self.seen
+        self.alone = True
+        inner = []
+        for entry in self.listing(folder):
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if self.take(entry, path):
+                inner.append(path)
+        self.known.pop(folder, None)
+        closed = folder in self.folders[at[1] :]  # it could not be listed
+        if state is not None and state[2] < self.steady_ns and self.alone and not closed:
+            found = (tuple(self.files[at[0] :]), tuple(self.folders[at[1] :]), tuple(self.guarded[at[2] :]))
+            self.known[folder] = _Folder(state, self.seen - at[3], tuple(inner), *found)
+        return inner
 
     def find_hard_links(self) -> None:
         """Mask the further names of masked files."""
@@ -171,4 +237,13 @@ def find_masks(
     names exactly, which excuses them from the sensitive-path list (never from `denied`).
     Raises: Invalid `grant_invalid`; Unavailable `sandbox_failed` over the bounds.
     """
-    return _Walk(root, denied, exact, budget_s).run()
+    known = _known(root, denied, exact)
+    if len(known) > _MAX_KNOWN:
+        known.clear()
+    return _Walk(root, denied, exact, budget_s, known).run()
+
+
+@lru_cache(maxsize=4)
+def _known(root: str, denied: tuple[str, ...], exact: frozenset[str]) -> dict[str, _Folder]:
+    """What is remembered of a tree under these rules; threads may share it, because each use is checked."""
+    return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ def make(root: Path, *paths: str) -> str:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("x")
     return str(root)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders that walks list from now on."""
+    listed: list[str] = []
+    listing = tree_masks._Walk.listing
+    monkeypatch.setattr(tree_masks._Walk, "listing", lambda self, at: (listed.append(at), listing(self, at))[1])
+    return listed
 
 
 def test_finds_what_is_to_be_masked(tmp_path: Path) -> None:
@@ -46,6 +55,48 @@ def test_exact_grant_excuses_from_the_list_only(tmp_path: Path) -> None:
     root = make(tmp_path, ".env")
     assert find_masks(root, (), frozenset({".env"})) == TreeMasks((), (), ())
     assert find_masks(root, ("**/.env",), frozenset({".env"})) == TreeMasks((".env",), (), ())
+
+
+def test_a_second_walk_lists_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is listed again when an entry of it is made, renamed or removed, or when it is another folder."""
+    monkeypatch.setattr(tree_masks, "_STEADY_NS", 0)
+    root = make(tmp_path, ".env", "a/x.py", "b/id_rsa", "b/c/y.py", "remit.toml")
+    time.sleep(0.03)  # times of the file system have a grain
+    first = find_masks(root, ("**/*.csv",))
+    assert first == TreeMasks((".env", "b/id_rsa"), (), ("remit.toml",))
+    listed = watched(monkeypatch)
+    assert (find_masks(root, ("**/*.csv",)), listed) == (first, [])
+    make(tmp_path, "b/c/data.csv")
+    (tmp_path / "b" / "id_rsa").rename(tmp_path / "a" / "id_rsa")
+    assert find_masks(root, ("**/*.csv",)).files == (".env", "a/id_rsa", "b/c/data.csv")
+    assert sorted(listed) == ["a", "b", "b/c"]
+    time.sleep(0.03)
+    make(tmp_path, "d/.npmrc")
+    (tmp_path / "b").rename(tmp_path / "e")
+    (tmp_path / "d").rename(tmp_path / "b")
+    assert find_masks(root, ("**/*.csv",)).files == (".env", "a/id_rsa", "b/.npmrc", "e/c/data.csv")
+
+
+def test_a_folder_that_has_just_changed_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two changes within the grain of the file system's times look like one, so such a folder is listed again."""
+    root = make(tmp_path, "a/x.py")
+    find_masks(root, ())
+    listed = watched(monkeypatch)
+    find_masks(root, ())
+    assert listed == ["", "a"]
+
+
+def test_links_are_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a link with a secret's name points to, and the further names of a secret, stand in other folders."""
+    monkeypatch.setattr(tree_masks, "_STEADY_NS", 0)
+    root = make(tmp_path, "a/.env", "b/x.txt", "c/settings.txt")
+    os.symlink("../c/settings.txt", tmp_path / "a" / ".env.local")
+    os.link(tmp_path / "a" / ".env", tmp_path / "b" / "y.txt")
+    time.sleep(0.03)
+    assert find_masks(root, ()).files == ("a/.env", "b/y.txt", "c/settings.txt")
+    (tmp_path / "c" / "settings.txt").rename(tmp_path / "c" / "other.txt")
+    os.link(tmp_path / "a" / ".env", tmp_path / "b" / "z.txt")
+    assert find_masks(root, ()).files == ("a/.env", "b/y.txt", "b/z.txt")
 
 
 def test_too_many_masks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
