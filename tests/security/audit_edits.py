@@ -15,7 +15,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -299,10 +299,25 @@ async def _fill(journal: SqliteJournal) -> None:
     await journal.aclose()
 
 
-def make(folder: Path) -> tuple[bytes, str, AuditPlace]:
+async def fill_in_turn(journal: SqliteJournal) -> None:
+    """Runs one after the other."""
+    for number in range(RUNS):
+        log = journal.create(f"run_{number}", RunStarted("agent", "some work"))
+        for turn in range(TURNS):
+            big = "x" * 70_000 if turn == 2 else "x" * (1 + turn)
+            log.append(Reflected(turn * 10 + number, f"found {big} once", "none"))
+            await log.flush()
+        log.append(RunDone("ok", "done"))
+        await log.release("ok")
+    await journal.aclose()
+
+
+def make(
+    folder: Path, fill: Callable[[SqliteJournal], Coroutine[Any, Any, None]] = _fill
+) -> tuple[bytes, str, AuditPlace]:
     """(image of a journal, its path, where its key and kept head lie)."""
     path, place = folder / "journal.db", AuditPlace(str(folder / "audit"))
-    asyncio.run(_fill(SqliteJournal(path, CountingClock(), audit=place)))
+    asyncio.run(fill(SqliteJournal(path, CountingClock(), audit=place)))
     packed = folder / "packed.db"
     connection = apsw.Connection(str(path))
     connection.execute("VACUUM INTO ?", (str(packed),))

@@ -27,6 +27,8 @@ MAX_PROBLEMS: Final = 100
 MAX_COMMIT: Final = 65_535  # records of one checkpoint; a damaged row may claim more
 _names: Final = msgspec.json.Decoder(list[str])
 
+_ROWS: Final = "SELECT after, size, at_ms, leaves, peaks, places, begun, signature FROM checkpoints"
+
 
 class LogCheck:
     """The check of one log: `checkpoints`, `events`, `kept` in this order; then read `problems`.
@@ -34,7 +36,8 @@ class LogCheck:
     Args:
         connection: inside one read transaction.
         keys: key id -> public key.
-        only: report rows of these runs alone (none named = all).
+        only: report rows of these runs alone (none named = all); the log is then checked from the last checkpoint on
+            that was signed before any of them began, for which its signature vouches.
     """
 
     def __init__(self, connection: apsw.Connection, keys: dict[bytes, bytes], only: Sequence[str] = ()) -> None:
@@ -43,6 +46,8 @@ class LogCheck:
         self._only = only
         self._log_id = log_id(connection)
         self._more = 0
+        self._from = 0
+        """records under the checkpoint that the check begins at"""
         self._bad: set[int] = set()
         """`after` of checkpoints whose leaf hashes prove nothing"""
         self.problems: list[str] = []
@@ -70,10 +75,9 @@ class LogCheck:
 
     def checkpoints(self) -> None:
         """Check every checkpoint: the numbers, the hashes, the signature."""
-        rows: Any = self._connection.execute(
-            "SELECT after, size, at_ms, leaves, peaks, places, begun, signature FROM checkpoints ORDER BY after"
-        )
-        frontier = Frontier()
+        frontier = self._base()
+        self._from = frontier.size
+        rows: Any = self._connection.execute(f"{_ROWS} WHERE after >= ? ORDER BY after", (self._from,))
         for row in rows:
             after = row[0]
             if not self._keys and not self.count:
@@ -87,24 +91,46 @@ class LogCheck:
             self.at_ms = row[2]
         self.size = frontier.size
 
+    def _base(self) -> Frontier:
+        """The tree as it was signed last before the chosen runs began; from nothing where that does not hold."""
+        first = 0
+        for number, run_id in enumerate(self._only):
+            begun: Any = self._connection.execute("SELECT MIN(position) FROM events WHERE run_id = ?", (run_id,))
+            at = begun.fetchone()[0] or 0
+            first = min(first, at) if number else at
+        before = f"{_ROWS} WHERE size < ? ORDER BY after DESC LIMIT 1"
+        row: Any = self._connection.execute(before, (first,)).fetchone()
+        if row is not None:
+            try:
+                stored = Frontier.load(row[1], row[4])
+            except ValueError:
+                return Frontier()
+            if self._signed(row, stored.root()):
+                return stored
+        return Frontier()
+
+    def _signed(self, row: Any, root: bytes) -> bool:
+        _, size, at_ms, _, _, places, begun, signature = row
+        try:
+            text = Checkpoint(self._log_id, size, root, at_ms, sha256(places + begun).digest()).text()
+        except UnicodeEncodeError:
+            text = b""
+        return is_signed(text, signature, self._keys)
+
     def _checkpoint(self, row: Any, before: Frontier) -> tuple[str, Frontier]:
         """(what is wrong with the row, the frontier after it)."""
-        after, size, at_ms, leaves, peaks, places, begun, signature = row
+        after, size, _, leaves, peaks, places, _, _ = row
         try:
             stored = Frontier.load(size, peaks)
         except ValueError as error:
             self._bad.add(after)
             return f"{error}", before
-        checkpoint = Checkpoint(self._log_id, size, stored.root(), at_ms, sha256(places + begun).digest())
-        try:
-            text = checkpoint.text()
-        except UnicodeEncodeError:
-            text = b""
-        signed = is_signed(text, signature, self._keys)
+        root = stored.root()
+        signed = self._signed(row, root)
         fits = len(leaves) == (size - after) * HASH_BYTES and len(places) % PLACE.size == 0
         if fits and after == before.size:
             before.extend([leaves[at : at + HASH_BYTES] for at in range(0, len(leaves), HASH_BYTES)])
-            fits = before.root() == checkpoint.root
+            fits = before.root() == root
         if not signed or not fits:
             self._bad.add(after)
         if not signed:
@@ -115,7 +141,8 @@ class LogCheck:
 
     def events(self) -> None:
         """Compare every row of `events` with what is signed for its position."""
-        rows: Any = self._connection.execute("SELECT position, run_id, seq, hash FROM events ORDER BY position")
+        found = "SELECT position, run_id, seq, hash FROM events WHERE position > ? ORDER BY position"
+        rows: Any = self._connection.execute(found, (self._from,))
         row = next(rows, None)
         for position, leaf in self._leaves():
             while row is not None and row[0] < position:
@@ -133,8 +160,9 @@ class LogCheck:
 
     def _leaves(self) -> Iterator[tuple[int, bytes]]:
         """(position, signed leaf hash); b"" where the checkpoint proves none."""
-        rows: Any = self._connection.execute("SELECT after, size, leaves FROM checkpoints ORDER BY after")
-        last = 0
+        found = "SELECT after, size, leaves FROM checkpoints WHERE after >= ? ORDER BY after"
+        rows: Any = self._connection.execute(found, (self._from,))
+        last = self._from
         for after, size, leaves in rows:
             proves = after not in self._bad
             for position in range(max(after, last) + 1, min(size, after + MAX_COMMIT) + 1):

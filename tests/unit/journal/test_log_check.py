@@ -9,8 +9,8 @@ from typing import Any
 import apsw
 
 from remit.journal.audit import verify_file
-from remit.journal.log_check import MAX_PROBLEMS
-from remit.journal.signing_key import AuditPlace
+from remit.journal.log_check import MAX_PROBLEMS, LogCheck
+from remit.journal.signing_key import AuditPlace, trusted_keys
 from security import audit_edits
 
 NUMBERS: list[Any] = [-1, 0, 1, 7, 2**31, 2**62, -(2**62)]
@@ -53,6 +53,35 @@ def test_hostile_rows_are_problems(tmp_path: Path) -> None:
         connection.close()
     assert min(counts) >= 1
     assert max(counts) <= MAX_PROBLEMS + 1 + 22 * audit_edits.RUNS + 40
+
+
+def test_one_run_is_checked_from_where_it_began(tmp_path: Path) -> None:
+    """Runs one after the other: whatever is done to one is found by its own check, which leaves the older log alone."""
+    image, path, place = audit_edits.make(tmp_path, audit_edits.fill_in_turn)
+    rng = random.Random(5)
+    for kind, attack in audit_edits.LOCATED.items():
+        for _ in range(8):
+            case = audit_edits.Case(image, rng)
+            run_id, seq = attack(case)
+            case.write()
+            problems = verify_file(case.connection, path, place, (run_id,)).problems
+            assert any(f"run {run_id} seq {seq}:" in problem for problem in problems), (kind, run_id, seq, problems)
+            case.connection.close()
+    connection = apsw.Connection(":memory:")
+    connection.deserialize("main", image)
+    for run_ids, begins in (
+        (("run_0",), False),
+        (("run_4",), True),
+        (("run_4", "run_3"), True),
+        (("run_4", "run_0"), False),
+    ):
+        check = LogCheck(connection, trusted_keys(place), run_ids)
+        check.checkpoints()
+        assert (check._from > 0, check.problems) == (begins, [])
+        assert verify_file(connection, path, place, run_ids).problems == []
+    connection.execute("UPDATE checkpoints SET signature = zeroblob(68)")
+    assert any("signature" in problem for problem in verify_file(connection, path, place, ("run_4",)).problems)
+    connection.close()
 
 
 def test_many_problems_are_counted_and_not_listed(tmp_path: Path) -> None:
