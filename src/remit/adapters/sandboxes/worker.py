@@ -7,7 +7,7 @@ limits, a system-call filter for all threads) and says it is ready. From there o
 other; `{"call": [name, arguments]}` asks the pool for a lent function, `{"done": ...}` ends a request.
 
 Invariants: one request at a time; the pipe's end is the worker's end, even while code runs (a thread of its own
-reads it); whatever goes wrong beyond the code itself ends the process, and the pool starts another one.
+waits for it); whatever goes wrong beyond the code itself ends the process, and the pool starts another one.
 
 Rejected: fork of the host (it would inherit everything), one process a call (150 ms instead of 2).
 Source: seccomp(2), prctl(2), getrlimit(2).
@@ -18,8 +18,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import queue
 import resource
+import select
 import signal
 import struct
 import sys
@@ -34,10 +34,9 @@ MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 
 
 class Pipe:
-    """Frames on the two pipes; a thread reads, so that the end of the host is seen at once."""
+    """Frames on the two pipes; a thread watches for the end of the host, which is then seen at once."""
 
     def __init__(self, kill_group: bool) -> None:
-        self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._kill_group = kill_group
         self._out = os.dup(1)
         self._in = os.dup(0)
@@ -45,27 +44,32 @@ class Pipe:
         for fd in (0, 1, 2):
             os.dup2(null, fd)  # what a library prints must not land between frames
         os.close(null)
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
-    def _read(self) -> None:
-        while True:
-            head = self._exactly(4)
-            self._frames.put(json.loads(self._exactly(struct.unpack("<I", head)[0])))
+    def _watch(self) -> None:
+        poll = select.poll()
+        poll.register(self._in, 0)  # nothing but the other end's end
+        while not poll.poll():
+            pass
+        self._end()
+
+    def _end(self) -> None:
+        if self._kill_group:
+            os.killpg(0, signal.SIGKILL)
+        os._exit(0)
 
     def _exactly(self, count: int) -> bytes:
         parts = bytearray()
         while len(parts) < count:
             piece = os.read(self._in, min(count - len(parts), 1 << 20))
             if not piece:  # the host has closed the pipe, or is gone
-                if self._kill_group:
-                    os.killpg(0, signal.SIGKILL)
-                os._exit(0)
+                self._end()
             parts += piece
         return bytes(parts)
 
     def receive(self) -> Any:
         """The next frame."""
-        return self._frames.get()
+        return json.loads(self._exactly(struct.unpack("<I", self._exactly(4))[0]))
 
     def send(self, frame: Any) -> None:
         """Write one frame."""
