@@ -45,6 +45,15 @@ def test_a_pool_finishes_a_run_of_another_process(store: str, tmp_path: Path, re
     assert status() == "ok"
 
 
+@pytest.mark.parametrize(("address", "code"), [("no port", 2), ("127.0.0.1:1", 5)])
+def test_a_dispatcher_that_cannot_be_reached_is_said(address: str, code: int, tmp_path: Path) -> None:
+    """A wrong address is a mistake in the configuration, a server that is down is unavailable; both end the worker."""
+    pytest.importorskip("temporalio")
+    flags = ("--temporal", address, "--until-idle", "--journal", f"sqlite:{tmp_path}/j.db")
+    done = remit("worker", *flags, folder=tmp_path)
+    assert (done.returncode, "[dispatch] temporal" in done.stderr) == (code, True), done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -63,12 +63,15 @@ async def _serve(args: Any, settings: Settings, tenants: list[str], agents: dict
         assert dispatcher is not None
         stack.push_async_callback(dispatcher.aclose)
         _output.say(f"worker   pool {args.pool}, {len(workers)} tenant(s), pid {os.getpid()}")
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(dispatcher.serve(args.pool, workers, args.concurrency))]
-            tasks += [group.create_task(sweep.run()) for sweep in sweeps]
-            await (_idle(workers, sweeps, stop) if args.until_idle else stop.wait())
-            for task in tasks:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(dispatcher.serve(args.pool, workers, args.concurrency))]
+                tasks += [group.create_task(sweep.run()) for sweep in sweeps]
+                await (_idle(workers, sweeps, stop) if args.until_idle else stop.wait())
+                for task in tasks:
+                    task.cancel()
+        except ExceptionGroup as failed:  # the first failure ends the others; it is what there is to say
+            raise failed.exceptions[0] from None
 
 
 async def _idle(workers: dict[str, Worker], sweeps: list[Sweep], stop: asyncio.Event) -> None:

@@ -27,7 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from remit.adapters.dispatchers._run_shell import RunShell
-from remit.errors import RemitError, Unavailable
+from remit.errors import Invalid, RemitError, Unavailable
 from remit.ports.dispatcher import DEFAULT_POOL, DEFAULT_TENANT, Advancer, Parked, Step
 
 HEARTBEAT_S: Final = 10.0
@@ -123,6 +123,9 @@ class TemporalDispatcher:
         if self._client is None:
             try:
                 self._client = await Client.connect(self._address, namespace=self._namespace, tls=self._tls)
+            except ValueError as error:
+                raise Invalid("config_invalid", f"[dispatch] temporal = {self._address!r:.100}: {error}",
+                              hint="Write it as HOST:PORT.") from None  # fmt: skip
             except (RuntimeError, RPCError) as error:
                 raise Unavailable("network_failed", f"Temporal at {self._address}: {str(error)[:200]}",
                                   hint="Check [dispatch] temporal in remit.toml and that the server runs.",
