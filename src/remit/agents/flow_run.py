@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
-import typing
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from remit.agents.flow import Flow, _Outcome, as_step
+from remit.agents.flow import Flow, _Outcome, as_step, hints
 from remit.agents.flow_keys import ROOT, Keys, here
 from remit.agents.run import PartialResult, Run
 from remit.agents.workflow import Workflow, known
@@ -248,14 +248,20 @@ async def _end(session: Session, run: Run, log: RunLog) -> Run:
 
 def _typed(definition: Workflow, value: Any) -> Any:
     """The input as the function's second parameter wants it."""
-    names = list(inspect.signature(definition.fn).parameters)
-    if len(names) < 2:
+    second = _second(definition.fn)
+    if not second:
         raise Invalid("usage_invalid", f"the workflow {definition.name} takes (flow, value)")
     try:
-        kind = typing.get_type_hints(definition.fn, include_extras=True).get(names[1], Any)
+        kind = hints(definition.fn).get(second, Any)
     except (NameError, TypeError):
         return value  # a type that cannot be found: the value comes as plain JSON
     try:
         return value if kind is Any else decode_as(kind, value)
     except (ValueError, TypeError) as e:
         raise Invalid("value_invalid", f"the input of {definition.name}: {str(e)[:300]}") from None
+
+
+@lru_cache(maxsize=4096)
+def _second(fn: Callable[..., Any]) -> str:
+    """The name of a function's second parameter; "" when it has none."""
+    return ([*inspect.signature(fn).parameters, "", ""])[1]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from remit.journal.sealed import SEALED, Seal, Sealing, shown
 from remit.journal.signing_key import AuditPlace, SigningKey, default_place
 from remit.journal.takeover import Takeover, answer, fence, holds, known_name, question, seal_of, unknown
 from remit.journal.transactions import Transactions
+from remit.journal.wal import Wal
 from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
 from remit.ports.bus import Bus
@@ -102,9 +103,9 @@ class StoredRunLog:
         """See ports.journal.RunLog; the chain over the file is made at once."""
         self._add(event)
 
-    async def flush(self) -> None:
+    def flush(self) -> Coroutine[Any, Any, None]:
         """See ports.journal.RunLog; raises disk_failed, stale_epoch, run_active (the new run's id exists)."""
-        await self._writer.wait(self._pending)
+        return self._writer.wait(self._pending)
 
     async def release(self, status: str) -> None:
         """See ports.journal.RunLog; an ending `status` without a run_done event writes one."""
@@ -399,7 +400,7 @@ class SqliteJournal(StoredJournal):
         self.bell = Bell(self.path)
         self._ring = self.bell.ring
         self._transactions = Transactions(self._connect, self.path)
-        self.writer = Writer(connection, self.path, log)
+        self.writer = Writer(connection, self.path, log, Wal(connection, self.path, busy_timeout_ms))
 
     def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """See ports.journal.Journal."""
