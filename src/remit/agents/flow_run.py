@@ -31,11 +31,11 @@ from remit.core.remit import TOP, Remit
 from remit.core.schema import decode_as, encode_foreign
 from remit.core.tools import Tool
 from remit.errors import Conflict, Exhausted, Invalid, RemitError, Unavailable
-from remit.journal.fork import lineage
 from remit.journal.replay import Recorded
 from remit.ports.runtime import current_call
 
 if TYPE_CHECKING:
+    from remit.agents.reopened import Reopened
     from remit.agents.runner import Runner
     from remit.gate.scope import Scope
     from remit.ports.journal import RunLog
@@ -137,9 +137,9 @@ async def begin(runtime: Runner, definition: Workflow, value: Any, **given: Any)
     return await _drive(session, msgspec.json.decode(text), log)
 
 
-async def reopen(runtime: Runner, run_id: str, definition: Any, given: dict[str, Any]) -> Run:
+async def reopen(runtime: Runner, reopened: Reopened, definition: Any, given: dict[str, Any]) -> Run:
     """Go on with a workflow's run. Raises usage_invalid when this program has not its code; as Runner.resume."""
-    started = Recorded(lineage(runtime.journal, run_id)).started
+    started = reopened.first.started
     name = started.spec["workflow"]
     found = definition if definition is not None else known(name)
     if not isinstance(found, Workflow) or found.name != name:
@@ -152,8 +152,8 @@ async def reopen(runtime: Runner, run_id: str, definition: Any, given: dict[str,
         before = Remit.from_data(started.remit)
         remit = before if remit.unset or remit.layers == before.layers else remit.meet(before)
     held = _Held(found, remit, Budget(**started.budget), {})
-    log = await runtime.journal.activate(run_id)
-    recorded = Recorded(lineage(runtime.journal, run_id))  # again: an answer may have come before it was ours
+    log = await runtime.journal.activate(reopened.run_id)
+    recorded = reopened.renewed()
     session = _session(runtime, found, held, (log, recorded, started.workspace), options)
     session.scope.control = session.caller.control = control
     return await _drive(session, started.spec["input"], log)

@@ -28,7 +28,7 @@ from typing import Any, Final
 import apsw
 
 from remit.errors import Conflict, InternalError, Invalid, RemitError, Unavailable
-from remit.journal.chain import GENESIS
+from remit.journal.chain import GENESIS, hash_entry, run_prefix
 from remit.ports.journal import Entry
 
 FORMAT: Final = 2
@@ -163,6 +163,19 @@ def read_entries(
         entry = Entry(run_id, seq, epoch, at_ms, body or b"", prev, digest)
         yield entry, blob, body is None
         prev = digest
+
+
+def unbroken(connection: apsw.Connection, run_id: str, count: int) -> Entry | None:
+    """The last of a run's first `count` entries when all are there and their hashes continue each other, else None."""
+    prefix, prev, before = run_prefix(run_id), GENESIS, 1
+    seq = 0
+    for seq, epoch, at_ms, body, digest, blob in connection.execute(_READ, (run_id, 0, count)):
+        if body is None or epoch < before or (blob is not None and sha256(body).digest() != blob):
+            return None
+        if hash_entry(prev, prefix, (seq, epoch, at_ms), body) != digest:
+            return None
+        prev, before = digest, epoch
+    return Entry(run_id, seq, epoch, at_ms, body, b"", prev) if seq == count > 0 else None
 
 
 def disk_error(error: Exception, path: str) -> RemitError:
