@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from remit.agents import reopened, snapshots
+from remit.journal import takeover
 from remit.testing.crashes import sweep
 from simulation.crash_sweep import opener, postgres_opener, sweeps
 
@@ -18,6 +20,19 @@ def test_a_crash_at_any_append_changes_nothing(kind: str, first: int, runs: int,
     found = asyncio.run(sweeps(first, runs, opener(kind, tmp_path)))
     assert [problem for each in found for problem in each.problems] == []
     assert sum(each.crashes for each in found) > 20
+
+
+def test_a_crash_at_any_append_changes_nothing_where_loops_begin_at_snapshots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same with a snapshot at each turn of the agents among them, which resumed runs do begin at."""
+    begun: list[Any] = []
+    monkeypatch.setattr(snapshots, "EVERY", 1)
+    monkeypatch.setattr(takeover, "FEWEST", 1)
+    monkeypatch.setattr(reopened, "find", lambda *given: begun.append(snapshots.find(*given)) or begun[-1])
+    found = asyncio.run(sweeps(50, 1, opener("sqlite", tmp_path)))
+    assert [problem for each in found for problem in each.problems] == []
+    assert sum(each is not None for each in begun) > 2
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from remit.gate.scope import Scope
 from remit.models.attempt import ask
 
 if TYPE_CHECKING:
+    from remit.agents.snapshots import LoopSnapshots
     from remit.ports.clock import Clock
     from remit.ports.model import Model
 
@@ -42,7 +43,7 @@ class Ended(Struct):
 class Session:
     """One run under way. `messages` is always the history so far, also when the run is cancelled."""
 
-    __slots__ = ("clock", "gate", "max_parallel", "messages", "model", "partial", "scope", "turns")
+    __slots__ = ("clock", "gate", "max_parallel", "messages", "model", "partial", "scope", "snapshots", "turns")
 
     def __init__(self, gate: Gate, scope: Scope, model: Model, clock: Clock, max_parallel: int, turns: Turns) -> None:
         self.gate = gate
@@ -54,11 +55,15 @@ class Session:
         self.messages: tuple[Message, ...] = ()
         self.partial = ""
         """the last text that the model said"""
+        self.snapshots: LoopSnapshots | None = None
 
     async def drive(self, plan: loop.Plan, messages: tuple[Message, ...]) -> Ended:
         """From the task to the end, or to where the run waits."""
         self._take_history(plan, messages)
-        state, command, reflection = loop.begin(plan, messages)
+        start = None if self.snapshots is None else self.snapshots.start
+        state, command, reflection = (
+            loop.begin(plan, messages) if start is None else loop.resumed(start.begin(self, plan))
+        )
         while True:
             self.messages = state.messages
             if reflection is not None:
@@ -77,6 +82,8 @@ class Session:
                 if waiting:
                     return Ended("waiting", self.partial or None, None, waiting)
                 state, command, reflection = loop.step(state, loop.Returned(results))
+                if self.snapshots is not None and reflection is None:
+                    self.snapshots.look(state, self.partial)
             else:
                 assert type(command) is loop.Finish
                 output = command.output if command.status == "ok" else command.output or self.partial or None

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import typing
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -221,6 +222,12 @@ def _results(outcomes: list[_Outcome]) -> list[Any]:
     return [o.value for o in outcomes]
 
 
+@lru_cache(maxsize=4096)
+def hints(fn: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a function's parameters and result; NameError or TypeError for what cannot be found (yet)."""
+    return typing.get_type_hints(fn, include_extras=True)
+
+
 def as_step(fn: Callable[..., Any]) -> tuple[Tool, Any]:
     """The tool that a step is, with its result as JSON; and its return type. Raises value_invalid, schema_invalid."""
     given = fn if isinstance(fn, Tool) else None
@@ -230,7 +237,7 @@ def as_step(fn: Callable[..., Any]) -> tuple[Tool, Any]:
     name = given.name if given is not None else getattr(plain, "__name__", "step").lower()
     signature = given.signature if given is not None else Signature.of(plain, name)
     try:
-        result_type = typing.get_type_hints(plain, include_extras=True).get("return", Any)
+        result_type = hints(plain).get("return", Any)
     except (NameError, TypeError):
         result_type = Any  # the value comes back as plain JSON
     options: dict[str, Any] = {"timeout_s": STEP_TIMEOUT_S}

@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
-import typing
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from remit.agents.flow import Flow, _Outcome, as_step
+from remit.agents.flow import Flow, _Outcome, as_step, hints
 from remit.agents.flow_keys import ROOT, Keys, here
 from remit.agents.run import PartialResult, Run
 from remit.agents.workflow import Workflow, known
@@ -31,11 +31,11 @@ from remit.core.remit import TOP, Remit
 from remit.core.schema import decode_as, encode_foreign
 from remit.core.tools import Tool
 from remit.errors import Conflict, Exhausted, Invalid, RemitError, Unavailable
-from remit.journal.fork import lineage
 from remit.journal.replay import Recorded
 from remit.ports.runtime import current_call
 
 if TYPE_CHECKING:
+    from remit.agents.reopened import Reopened
     from remit.agents.runner import Runner
     from remit.gate.scope import Scope
     from remit.ports.journal import RunLog
@@ -145,9 +145,9 @@ def first_event(
     )
 
 
-async def reopen(runtime: Runner, run_id: str, definition: Any, given: dict[str, Any]) -> Run:
+async def reopen(runtime: Runner, reopened: Reopened, definition: Any, given: dict[str, Any]) -> Run:
     """Go on with a workflow's run. Raises usage_invalid when this program has not its code; as Runner.resume."""
-    started = Recorded(lineage(runtime.journal, run_id)).started
+    started = reopened.first.started
     name = started.spec["workflow"]
     found = definition if definition is not None else known(name)
     if not isinstance(found, Workflow) or found.name != name:
@@ -160,8 +160,8 @@ async def reopen(runtime: Runner, run_id: str, definition: Any, given: dict[str,
         before = Remit.from_data(started.remit)
         remit = before if remit.unset or remit.layers == before.layers else remit.meet(before)
     held = _Held(found, remit, Budget(**started.budget), {})
-    log = await runtime.journal.activate(run_id)
-    recorded = Recorded(lineage(runtime.journal, run_id))  # again: an answer may have come before it was ours
+    log = await runtime.journal.activate(reopened.run_id)
+    recorded = reopened.renewed()
     session = _session(runtime, found, held, (log, recorded, started.workspace), options)
     session.scope.control = session.caller.control = control
     return await _drive(session, started.spec["input"], log)
@@ -256,14 +256,20 @@ async def _end(session: Session, run: Run, log: RunLog) -> Run:
 
 def _typed(definition: Workflow, value: Any) -> Any:
     """The input as the function's second parameter wants it."""
-    names = list(inspect.signature(definition.fn).parameters)
-    if len(names) < 2:
+    second = _second(definition.fn)
+    if not second:
         raise Invalid("usage_invalid", f"the workflow {definition.name} takes (flow, value)")
     try:
-        kind = typing.get_type_hints(definition.fn, include_extras=True).get(names[1], Any)
+        kind = hints(definition.fn).get(second, Any)
     except (NameError, TypeError):
         return value  # a type that cannot be found: the value comes as plain JSON
     try:
         return value if kind is Any else decode_as(kind, value)
     except (ValueError, TypeError) as e:
         raise Invalid("value_invalid", f"the input of {definition.name}: {str(e)[:300]}") from None
+
+
+@lru_cache(maxsize=4096)
+def _second(fn: Callable[..., Any]) -> str:
+    """The name of a function's second parameter; "" when it has none."""
+    return ([*inspect.signature(fn).parameters, "", ""])[1]

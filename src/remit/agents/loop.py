@@ -116,6 +116,11 @@ def begin(plan: Plan, messages: tuple[Message, ...]) -> Step:
     return _ask(State(plan, messages))
 
 
+def resumed(state: State) -> Step:
+    """Go on at the beginning of a turn, as the step before it would have."""
+    return _ask(state)
+
+
 def step(state: State, event: Replied | Returned) -> Step:
     """The next state and command."""
     if type(event) is Replied:
@@ -196,10 +201,9 @@ def _on_results(state: State, results: tuple[ToolResult, ...]) -> Step:
 
 def close_history(messages: tuple[Message, ...], reason: str) -> tuple[Message, ...]:
     """A valid history of an interrupted one: calls that have no result get one that says so."""
-    answered = {p.id for m in messages for p in m.parts if type(p) is ToolResult}
     if not messages or messages[-1].role != "assistant":
         return messages
-    left = [p for p in messages[-1].parts if type(p) is ToolCall and p.id not in answered]
+    left = [p for p in messages[-1].parts if type(p) is ToolCall]  # nothing follows that could answer them
     if not left:
         return messages
     results = tuple(ToolResult(c.id, c.name, f"[{reason}]", True) for c in left)

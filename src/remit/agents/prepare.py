@@ -31,6 +31,7 @@ class Prepared:
     __slots__ = (
         "budget_data",
         "cleared",
+        "code",
         "ledger_budget",
         "model",
         "open_tools",
@@ -69,6 +70,8 @@ class Prepared:
         self.remit_data: Any = msgspec.Raw(msgspec.json.encode(self.remit.data()))
         self.budget_data = {k: v for k, v in structs.asdict(self.ledger_budget).items() if v is not None}
         self.spec: Any = msgspec.Raw(msgspec.json.encode(spec_data(agent, tools)))
+        self.code: bytes | None = None
+        """digest of what snapshots are made with (snapshots.py); made when one is"""
 
 
 def spec_data(agent: Agent, tools: dict[str, Tool]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from remit.models.attempt import ask
 from remit.ports.runtime import Call, current_call
 
 if TYPE_CHECKING:
+    from remit.agents.snapshots import LoopSnapshots
     from remit.guard.policy import Rulebook
     from remit.guard.policy_meter import Meter, Revocations
     from remit.journal.replay import Recorded
@@ -186,18 +187,17 @@ class Runner(Control):
             Invalid: run_unknown; usage_invalid when the run needs its program.
             Conflict: run_active, chain_broken, nondeterminism.
         """
-        from remit.journal.fork import lineage
-        from remit.journal.replay import Recorded  # only a resumed run needs it
+        from remit.agents.reopened import Reopened  # only a resumed run needs it
 
-        recorded = Recorded(lineage(self.journal, run_id))
-        started = recorded.started
-        if recorded.done is not None:
-            return self._finished(run_id, recorded)
+        reopened = Reopened(self.journal, run_id)
+        started = reopened.first.started
+        if reopened.first.done is not None:
+            return self._finished(run_id, reopened.whole())
         if "workflow" in started.spec:
             from remit.agents.flow_run import reopen
 
             given = {"deps": deps, "listener": listener, "deltas": deltas, "control": control}
-            return await reopen(self, run_id, agent, given)
+            return await reopen(self, reopened, agent, given)
         if "team" in started.spec and agent is not None:
             team_run: Run = await agent.resume(run_id, deps=deps, listener=listener, deltas=deltas)
             return team_run
@@ -210,13 +210,11 @@ class Runner(Control):
         prepared = self._prepare(agent)
         log = await self.journal.activate(run_id)
         scope = self._scope(prepared, agent.name, log, started.workspace, RunOptions(deps, listener, deltas=deltas))
-        scope.recorded = again = Recorded(
-            lineage(self.journal, run_id)
-        )  # again: an answer may have come before it was ours
-        scope.forked, scope.control = scope.forked or again.forked is not None, control
-        self.remember(scope, again)
+        scope.forked, scope.control = scope.forked or reopened.first.forked is not None, control
+        start = reopened.start(prepared, scope)
+        self.remember(scope, reopened.recorded)
         messages = msgspec.convert(started.spec["messages"], tuple[Message, ...]) if "messages" in started.spec else ()
-        return await self._drive(prepared, agent, scope, messages or as_messages(started.task))
+        return await self._drive(prepared, agent, scope, messages or as_messages(started.task), start)
 
     def remember(self, scope: Scope, recorded: Recorded) -> None:
         """What an activation takes over from those before it: grants taken back, guardrails that found something."""
@@ -289,8 +287,11 @@ class Runner(Control):
 
     # --- one run ---------------------------------------------------------------------------------
 
-    async def _drive(self, prepared: Prepared, agent: Agent, scope: Scope, messages: tuple[Message, ...]) -> Run:
+    async def _drive(
+        self, prepared: Prepared, agent: Agent, scope: Scope, messages: tuple[Message, ...], start: Any = None
+    ) -> Run:
         session = Session(self.gate, scope, prepared.model, self.clock, agent.max_parallel, self._my_turns())
+        session.snapshots = self._snapshots(prepared, scope, start)
         call = current_call.get()
         self._enter(scope, call, agent.cancel)
         self.collector.watch(len(self._active))
@@ -334,6 +335,8 @@ class Runner(Control):
                 error = None if ended.error is None else ended.error.for_user()
                 scope.emit(RunDone(ended.status, _plain(ended.output), error))
             await scope.log.release(ended.status)
+            if session.snapshots is not None and ended.status != "waiting":
+                session.snapshots.end()
         except RemitError as e:  # the journal itself failed: the run cannot be called done
             run.status, run.error = "failed", e
         run.usage = scope.ledger.usage
@@ -342,6 +345,13 @@ class Runner(Control):
         run.messages, run.waiting_for, run.due_ms = session.messages, ended.waiting_for, scope.due_ms
         run._read = self._events
         return run
+
+    def _snapshots(self, prepared: Prepared, scope: Scope, start: Any) -> LoopSnapshots | None:
+        if getattr(self.journal, "snapshots", None) is None:
+            return None
+        from remit.agents.snapshots import keeps  # a journal in memory has none
+
+        return keeps(self.journal, prepared, scope, start)
 
     def _finished(self, run_id: str, recorded: Recorded) -> Run:
         assert recorded.done is not None

@@ -141,6 +141,8 @@ async def rotate(journal: Any, args: Any) -> int:
         for at in range(0, len(runs), RUNS_A_NOTE):
             part = runs[at : at + RUNS_A_NOTE]
             await found.writer.call(partial(drop, runs=part, at_ms=now_ms))
+            if found.snapshots is not None:  # they go when a run ends, unless its process was killed then
+                found.snapshots.drop(*[run_id for run_id, _ in part])
             progress.tick(at + len(part))
     if args.json:
         dropped = not args.dry_run

@@ -49,12 +49,13 @@ class Part(Struct):
         return (self.run_id, self.epoch, self.after, seq, digest, at_ms, self.status, owner)
 
 
-def write(connection: apsw.Connection, log: SignedLog, parts: Sequence[Part]) -> dict[str, str]:
+def write(connection: apsw.Connection, log: SignedLog, parts: Sequence[Part], *, begun: bool = False) -> dict[str, str]:
     """Write the parts in one transaction; returns {run_id: EXISTS | STALE} of those that were refused.
 
-    Raises apsw errors after rolling back; then nothing of the batch is written.
+    `begun`: the caller has begun it. Raises apsw errors after rolling back; then nothing of the batch is written.
     """
-    begin(connection)
+    if not begun:
+        begin(connection)
     try:
         if _apply(connection, log, parts):
             connection.execute("COMMIT")

@@ -21,6 +21,8 @@ import apsw
 
 from remit.errors import Conflict, Invalid, RemitError
 from remit.journal.schema import check_schema, connect, disk_error, unlock
+from remit.journal.snapshots import SUFFIX as CACHE
+from remit.journal.snapshots import remove
 from remit.ports.payloads import Payloads
 
 PLAIN_START: Final = b"SQLite format 3\0"
@@ -105,6 +107,7 @@ def convert(
             _remove(fresh)
             rows = _copy(connection, fresh, new, progress)
             _replace(path, fresh)
+            remove(path + CACHE, wipe=True)
         finally:
             connection.close()
         return rows

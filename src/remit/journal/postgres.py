@@ -108,14 +108,14 @@ class PostgresLog(SignedLog):
 class PostgresWriter(Writer):
     """The writer thread, over a session that may be lost at any moment."""
 
-    def _commit(self, parts: Sequence[Part]) -> dict[str, str]:
+    def _commit(self, parts: Sequence[Part], *, begun: bool) -> dict[str, str]:
         deadline = time.monotonic() + RECONNECT_S
         unsure = False
         while True:
             try:
                 if unsure:
                     parts = [part for part in parts if not self._is_written(part)]
-                return write(self._connection, self._log, parts) if parts else {}
+                return write(self._connection, self._log, parts, begun=begun) if parts else {}
             except Lost:
                 if time.monotonic() > deadline:
                     raise

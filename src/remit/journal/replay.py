@@ -18,7 +18,7 @@ approval came before the intent). A new wait replaces the older wait and its ans
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -59,6 +59,9 @@ from remit.journal.chain import decode_event
 from remit.ports.journal import Entry
 
 encode: Final = msgspec.json.Encoder().encode
+_EFFECTS: Final = tuple(
+    f'{{"type":"effect_{what}",'.encode() for what in ("intent", "done", "failed", "denied", "parked")
+)
 State = Literal["intent", "done", "failed", "denied", "in_doubt", "waiting", "parked", "timer", "noted"]
 
 
@@ -127,6 +130,20 @@ class Recorded:
         self.at_ms = 0
         for entry in entries:
             self.add(decode_event(entry.body), entry)
+
+    @classmethod
+    def skimmed(cls, entries: Sequence[Entry], upto: int) -> Recorded:
+        """What is known of the run as a whole; of single effects only what came after the first `upto` entries.
+
+        For whoever does not ask for the effects before. Not of a fork, whose edits need them.
+        """
+        self = cls()
+        for entry in entries[:upto]:
+            if not entry.body.startswith(_EFFECTS):
+                self.add(decode_event(entry.body), entry)
+        for entry in entries[upto:]:
+            self.add(decode_event(entry.body), entry)
+        return self
 
     @property
     def started(self) -> RunStarted:

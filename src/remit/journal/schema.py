@@ -28,7 +28,7 @@ from typing import Any, Final
 import apsw
 
 from remit.errors import Conflict, InternalError, Invalid, RemitError, Unavailable
-from remit.journal.chain import GENESIS
+from remit.journal.chain import GENESIS, hash_entry, run_prefix
 from remit.ports.journal import Entry
 
 FORMAT: Final = 2
@@ -79,6 +79,14 @@ _HEADS: Final = (
     " FROM (VALUES {}) AS v WHERE runs.run_id = v.column1 AND runs.epoch = v.column2 AND runs.seq = v.column3",
 )
 
+_ONE_EVENT: Final = (
+    "INSERT INTO events (position, run_id, seq, epoch, at_ms, body, blob, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ONE_HEAD: Final = (
+    "UPDATE runs SET seq = ?4, hash = ?5, updated_ms = ?6, status = coalesce(?7, status), owner = coalesce(?8, owner)"
+    " WHERE run_id = ?1 AND epoch = ?2 AND seq = ?3"
+)
+
 _READ: Final = """SELECT e.seq, e.epoch, e.at_ms, coalesce(e.body, b.data), e.hash, e.blob
     FROM events AS e LEFT JOIN blobs AS b ON b.hash = e.blob
     WHERE e.run_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?"""
@@ -113,7 +121,9 @@ def insert_events(connection: Any, first: int, entries: Iterable[Entry]) -> None
             connection.execute("INSERT OR IGNORE INTO blobs (hash, data) VALUES (?, ?)", (blob, entry.body))
         values += (entry.run_id, entry.seq, entry.epoch, entry.at_ms, body, blob, entry.hash)
         rows += 1
-    if rows:
+    if rows == 1:  # a run alone: no rows of VALUES are made and joined
+        connection.execute(_ONE_EVENT, values)
+    elif rows:
         _many(connection, _EVENTS, values, rows)
 
 
@@ -133,7 +143,10 @@ def move_heads(connection: Any, heads: Sequence[tuple[Any, ...]]) -> int:
     """
     if not heads:
         return 0
-    _many(connection, _HEADS, [value for head in heads for value in head], len(heads))
+    if len(heads) == 1:
+        connection.execute(_ONE_HEAD, heads[0])
+    else:
+        _many(connection, _HEADS, [value for head in heads for value in head], len(heads))
     return int(connection.changes())
 
 
@@ -150,6 +163,19 @@ def read_entries(
         entry = Entry(run_id, seq, epoch, at_ms, body or b"", prev, digest)
         yield entry, blob, body is None
         prev = digest
+
+
+def unbroken(connection: apsw.Connection, run_id: str, count: int) -> Entry | None:
+    """The last of a run's first `count` entries when all are there and their hashes continue each other, else None."""
+    prefix, prev, before = run_prefix(run_id), GENESIS, 1
+    seq = 0
+    for seq, epoch, at_ms, body, digest, blob in connection.execute(_READ, (run_id, 0, count)):
+        if body is None or epoch < before or (blob is not None and sha256(body).digest() != blob):
+            return None
+        if hash_entry(prev, prefix, (seq, epoch, at_ms), body) != digest:
+            return None
+        prev, before = digest, epoch
+    return Entry(run_id, seq, epoch, at_ms, body, b"", prev) if seq == count > 0 else None
 
 
 def disk_error(error: Exception, path: str) -> RemitError:

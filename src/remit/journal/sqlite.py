@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -36,8 +36,10 @@ from remit.journal.pending import Pending
 from remit.journal.schema import connect, disk_error, prepare, read_entries
 from remit.journal.sealed import SEALED, Seal, Sealing, shown
 from remit.journal.signing_key import AuditPlace, SigningKey, default_place
+from remit.journal.snapshots import Snapshots
 from remit.journal.takeover import Takeover, answer, fence, holds, known_name, question, seal_of, unknown
 from remit.journal.transactions import Transactions
+from remit.journal.wal import Wal
 from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
 from remit.ports.bus import Bus
@@ -75,6 +77,11 @@ class StoredRunLog:
         """What seals the run's contents; a run that it starts is sealed alike."""
         return self._tip.seal
 
+    @property
+    def place(self) -> tuple[int, bytes]:
+        """Seq and hash of the last event; it may not be durable yet."""
+        return self._tip.seq, self._tip.hash
+
     def append(self, event: Event) -> Entry:
         """See ports.journal.RunLog; the entry's body is the event as given, also where a sealed one is stored.
 
@@ -102,9 +109,9 @@ class StoredRunLog:
         """See ports.journal.RunLog; the chain over the file is made at once."""
         self._add(event)
 
-    async def flush(self) -> None:
+    def flush(self) -> Coroutine[Any, Any, None]:
         """See ports.journal.RunLog; raises disk_failed, stale_epoch, run_active (the new run's id exists)."""
-        await self._writer.wait(self._pending)
+        return self._writer.wait(self._pending)
 
     async def release(self, status: str) -> None:
         """See ports.journal.RunLog; an ending `status` without a run_done event writes one."""
@@ -131,6 +138,8 @@ class StoredJournal:
     """what names the store: a resolved file, or an address without its password"""
     audit: AuditPlace
     writer: Writer
+    snapshots: Snapshots | None = None
+    """the cache of long runs' states"""
     _clock: Clock
     _live: owner.Held
     _logs: dict[str, StoredRunLog]
@@ -164,7 +173,7 @@ class StoredJournal:
         known_name(run_id)
         with self._reading() as connection:
             seal = seal_of(connection, run_id, self._sealing)
-        takeover = Takeover(run_id, self._clock, self._live)
+        takeover = Takeover(run_id, self._clock, self._live, self.snapshots)
         try:
             while (taken := await self._try(takeover)) is None:
                 pass
@@ -303,6 +312,8 @@ class StoredJournal:
                 failure = log._pending.failure()
             self._live.discard(log.run_id)
         self._close_readers()
+        if self.snapshots is not None:
+            self.snapshots.close()
         if failure is not None and failure.code == "disk_failed":
             raise failure
 
@@ -382,7 +393,8 @@ class SqliteJournal(StoredJournal):
         self._clock = clock
         self._busy_timeout_ms = busy_timeout_ms
         self.audit = audit or default_place()
-        log = SignedLog(SigningKey(self.audit.folder), Witnesses(self.audit.folder, self.path, self.audit.witness))
+        signing = SigningKey(self.audit.folder)
+        log = SignedLog(signing, Witnesses(self.audit.folder, self.path, self.audit.witness))
         with self._errors():
             self._key = choose_key(self.path, at_rest.keys, busy_timeout_ms)
             connection = connect(self.path, busy_timeout_ms, synchronous=synchronous, key=self._key)
@@ -394,13 +406,14 @@ class SqliteJournal(StoredJournal):
                 connection.close()
                 raise
         self._sealing = Sealing(at_rest.payloads) if at_rest.payloads is not None else None
+        self.snapshots = Snapshots(self.path, self._key, signing.sign, at_rest.payloads)
         self._read_lock = threading.Lock()
         self._live = _LIVE.setdefault(self.path, owner.Held())
         self._logs: dict[str, StoredRunLog] = {}
         self.bell = Bell(self.path)
         self._ring = self.bell.ring
         self._transactions = Transactions(self._connect, self.path)
-        self.writer = Writer(connection, self.path, log)
+        self.writer = Writer(connection, self.path, log, Wal(connection, self.path, busy_timeout_ms))
 
     def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """See ports.journal.Journal."""

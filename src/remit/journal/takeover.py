@@ -6,7 +6,7 @@ first: the whole chain before a run is continued, the question's own entry befor
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import apsw
 
@@ -17,26 +17,32 @@ from remit.journal.chain import Tip, decode_event, fault_of, is_run_id
 from remit.journal.commit import apply_change
 from remit.journal.heads import FINAL, change_of, check_answer, inbox_row
 from remit.journal.log import SignedLog
-from remit.journal.schema import move_heads, read_entries
+from remit.journal.schema import move_heads, read_entries, unbroken
 from remit.journal.sealed import Seal, Sealing
+from remit.journal.snapshots import Snapshots
 from remit.journal.verify import RunCheck, blob_fault
 from remit.ports.clock import Clock
 from remit.ports.journal import Entry, InboxRow
+
+FEWEST: Final = 200  # entries of a run that can have a snapshot
 
 
 class Takeover:
     """One attempt to activate a run: `check` on any thread, then `take` in the writer's transaction."""
 
-    def __init__(self, run_id: str, clock: Clock, live: owner.Held) -> None:
+    def __init__(self, run_id: str, clock: Clock, live: owner.Held, snapshots: Snapshots | None = None) -> None:
         self._run_id = run_id
         self._clock = clock
         self._live = live
+        self._snapshots = snapshots
         self._checked: tuple[int, bytes] = (0, b"")
         self._taken = False
         self._given_up = False
 
     def check(self, connection: apsw.Connection) -> None:
         """Check the whole chain up to the run's anchors.
+
+        Up to a snapshot its hashes alone: this journal has read every event before it, and signed the last hash.
 
         Raises run_unknown, run_active (ended), chain_broken, journal_format.
         """
@@ -47,7 +53,11 @@ class Takeover:
         if row[2] in FINAL:
             raise Conflict("run_active", f"run {run_id} has ended: {row[2]}")
         check = RunCheck(run_id, strict=True)
-        for entry, blob, gone in read_entries(connection, run_id, 0, row[0]):
+        known = self._known(connection, row[0])
+        if known is not None:
+            check.go_on(known)
+        after = 0 if known is None else known.seq
+        for entry, blob, gone in read_entries(connection, run_id, after, row[0] - after):
             check.stored(entry, blob, gone)
         problems = check.finish()
         if not problems and (check.last is None or (check.last.seq, check.last.hash) != row[:2]):
@@ -55,6 +65,14 @@ class Takeover:
         if problems:
             raise Conflict("chain_broken", problems[0])
         self._checked = (row[0], row[1])
+
+    def _known(self, connection: apsw.Connection, seq: int) -> Entry | None:
+        """The entry at the place of the run's last snapshot, when the chain holds up to it."""
+        place = None if self._snapshots is None or seq < FEWEST else self._snapshots.glance(self._run_id)
+        if place is None or place.seq > seq:
+            return None
+        last = unbroken(connection, self._run_id, place.seq)
+        return last if last is not None and last.hash == place.hash else None
 
     def take(self, connection: apsw.Connection, log: SignedLog) -> tuple[Tip, int] | None:
         """(tip, at_ms) of the new activation; None when the run went on since `check`."""

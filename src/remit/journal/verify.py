@@ -41,6 +41,11 @@ class RunCheck:
         self._strict = strict
         self._rotated = rotated
 
+    def go_on(self, last: Entry) -> None:
+        """Begin after `last`, whose chain was checked; what the events before it did to the list is not known."""
+        self.last = last
+        self.head = Head(self.run_id, RunStarted("", ""), last.at_ms)
+
     def problem(self, seq: int, reason: str) -> None:
         """Note one problem."""
         if len(self._problems) < MAX_PROBLEMS:

@@ -99,6 +99,8 @@ class KeptHead:
         self._journal = path
         self._descriptor = -1
         self._slot = 0
+        self._written = b""
+        """what this process wrote last"""
 
     def write(self, checkpoint: Checkpoint, note: bytes, holds: Holds) -> None:
         """Move this log's slot forward; a slot that is already further (another process) stays."""
@@ -109,9 +111,13 @@ class KeptHead:
         try:
             if not self._slot:
                 self._slot = self._choose(checkpoint, holds)
-            kept = _checkpoint(os.pread(descriptor, SLOT_BYTES, self._slot * SLOT_BYTES))
-            if kept is None or kept.log_id != checkpoint.log_id or kept.size < checkpoint.size:
-                os.pwrite(descriptor, note.ljust(SLOT_BYTES, b"\n"), self._slot * SLOT_BYTES)
+            found = os.pread(descriptor, SLOT_BYTES, self._slot * SLOT_BYTES)
+            if found != self._written or not found:  # else it is this log's, and it has grown since
+                kept = _checkpoint(found)
+                if kept is not None and kept.log_id == checkpoint.log_id and kept.size >= checkpoint.size:
+                    return
+            self._written = note.ljust(SLOT_BYTES, b"\n")
+            os.pwrite(descriptor, self._written, self._slot * SLOT_BYTES)
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 

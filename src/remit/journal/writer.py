@@ -5,9 +5,13 @@ The writer takes logs until it has MAX_ROWS rows, writes them in one transaction
 waiters of all of them with one call_soon_threadsafe per event loop. While a commit runs the next batch
 fills, so 1,000 writers share one fsync. When nobody waits, a batch may be gathered for GATHER_S.
 
+Where few wait and the disk is fast (pace.py), no thread is woken: the loop comes round once, so that what was ready
+joins, and commits by itself (`_turn`; docs/adr/0012). Then other processes' transactions are not waited for there.
+
 Invariants: rows of a run are written in order, each once; a run whose batch failed accepts nothing more
 (`failure`); a waiter is resolved after COMMIT returned, never before; the thread outlives every error.
-All shared state is guarded by `_lock`, which is held for a few operations only, never over I/O.
+All shared state is guarded by `_lock`, which is held for a few operations only, never over I/O; the connection
+and the signed log belong to who holds `_hand`: from taking a batch until it is settled.
 
 Rejected: a transaction per run (one fsync each: 480 steps/s), asyncio with a thread pool call per flush
 (two thread hops a flush), a lock-free deque (waiters may be missed between commit and wait).
@@ -17,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,13 +33,17 @@ from remit.errors import Conflict, Exhausted, InternalError, RemitError, Unavail
 from remit.journal.commit import EXISTS, Part, begin, rollback, write
 from remit.journal.heads import Change
 from remit.journal.log import SignedLog
+from remit.journal.pace import Pace
 from remit.journal.pending import Pending
 from remit.journal.schema import MAX_ROWS, disk_error
+from remit.journal.wal import Wal
 from remit.ports.journal import Entry
 
 GATHER_S: Final = 0.002
 MAX_PENDING_ROWS: Final = 262_144
 MAX_PENDING_BYTES: Final = 256 * 1024 * 1024
+FEW: Final = 8  # waiters that a loop commits for by itself; more are a crowd, whose commits overlap with their work
+FEW_ROWS: Final = 64
 
 _RUNNING, _IDLE, _GATHERING = 0, 1, 2
 _Result = TypeVar("_Result")
@@ -42,16 +51,30 @@ _Settled = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 
 class Writer:
-    """Owns the writing connection; see the module's text. Starts its thread at the first use."""
+    """Owns the writing connection; see the module's text. Starts its thread at the first use.
 
-    def __init__(self, connection: apsw.Connection, path: str, log: SignedLog) -> None:
+    Args:
+        connection: the writing one.
+        path: what errors call the store.
+        log: the signed log of the store.
+        wal: of a journal in a file; without one all commits are made in the thread.
+    """
+
+    def __init__(self, connection: apsw.Connection, path: str, log: SignedLog, wal: Wal | None = None) -> None:
         self._connection = connection
         self._path = path
         self._log = log
+        self._wal = wal
+        self._pace = Pace()
+        self._hand = threading.Lock()
+        self._turning: asyncio.AbstractEventLoop | None = None
+        """the loop that will call `_turn`"""
+        self._watched = False
+        """whether the thread sleeps no longer than the witness may wait"""
         self._lock = threading.Lock()
         self._wake = threading.Lock()
         self._wake.acquire()
-        self._state = _RUNNING
+        self._state = _IDLE
         self._ready: deque[Pending] = deque()
         self._commands: deque[tuple[Callable[[apsw.Connection, SignedLog], Any], Any, Any]] = deque()
         self._abandoned: list[tuple[str, int]] = []
@@ -90,13 +113,15 @@ class Writer:
 
     async def wait(self, pending: Pending) -> None:
         """Return once all given so far is durable; raises the log's failure."""
+        if pending.failure is None and pending.written >= pending.target:
+            return
         loop = asyncio.get_running_loop()
         with self._lock:
             target = pending.target
             if pending.failure is not None:
                 raise pending.failure()
             if pending.written >= target:
-                return
+                return  # meanwhile
             if self._ended:
                 raise closed()
             future: asyncio.Future[None] = loop.create_future()
@@ -137,7 +162,8 @@ class Writer:
         if not pending.queued:
             pending.queued = True
             self._ready.append(pending)
-        self._signal(urgent=bool(self._waiting) or self._rows >= MAX_ROWS or bool(pending.release_as))
+        if self._state != _RUNNING:
+            self._signal(urgent=bool(self._waiting) or self._rows >= MAX_ROWS or bool(pending.release_as))
 
     def _signal(self, *, urgent: bool) -> None:
         if self._thread is None:
@@ -145,10 +171,23 @@ class Writer:
                 return
             # A daemon: a process that ends without aclose() must not hang; the file stays valid.
             self._thread = threading.Thread(target=self._run, name="remit-journal", daemon=True)
+            self._state = _RUNNING
             self._thread.start()
-        elif self._state == _IDLE or (urgent and self._state == _GATHERING):
+        elif (self._state == _IDLE or (urgent and self._state == _GATHERING)) and not self._put_off():
             self._state = _RUNNING
             self._wake.release()
+
+    def _put_off(self) -> bool:
+        """Whether the running loop sees to what is ready as soon as it comes round."""
+        if not self._pace.allowed or self._waiting > FEW or self._rows > FEW_ROWS or self._commands or self._closing:
+            return False
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            return False
+        if self._turning is not loop:  # another loop may have ended before it came round
+            loop.call_soon(self._turn)
+            self._turning = loop
+        return True
 
     def _take(self) -> tuple[list[Part], list[Pending]]:
         """The next batch: whole logs until MAX_ROWS rows; a longer log is cut and queued again."""
@@ -170,6 +209,54 @@ class Writer:
                 self._ready.append(pending)
         return parts, taken
 
+    # ---- an event loop's thread
+
+    def _turn(self) -> None:
+        """The loop came round: commit for those who wait, or wake the thread."""
+        with self._lock:
+            self._turning = None
+            if self._state == _RUNNING or not self._ready:
+                return
+            few = 0 < self._waiting <= FEW and self._rows <= FEW_ROWS and self._pace.allowed and not self._closing
+            here = few and self._hand.acquire(blocking=False)
+        if here:
+            try:
+                here = self._commit_here()
+            finally:
+                self._hand.release()
+        with self._lock:
+            if self._state == _RUNNING or self._ended or (here and not self._thread_has_work()):
+                return
+            self._state = _RUNNING
+            self._wake.release()
+
+    def _commit_here(self) -> bool:
+        """Commit what is ready; False when it is not the moment, and nothing was taken."""
+        started = time.perf_counter()
+        if self._wal is None or not self._wal.begin_now():
+            return False
+        with self._lock:
+            parts, taken = self._take()
+        logs = {pending.run_id: pending for pending in taken}
+        done = False
+        try:
+            if parts:
+                self._write(parts, logs, begun=True)
+            else:
+                rollback(self._connection)
+            done = True
+        finally:
+            if not done:  # interrupted: nobody knows what was written
+                self._fail(parts, logs, Unavailable("disk_failed", f"a commit was interrupted ({self._path})"))
+        self._pace.seen(time.perf_counter() - started, here=True)
+        self._settle(taken, (), asyncio._get_running_loop())
+        return True
+
+    def _thread_has_work(self) -> bool:
+        """Whether a commit of a loop left something to the thread."""
+        due = bool(self._ready) or (self._wal is not None and self._wal.due)
+        return due or (not self._watched and self._log.witnesses.due_s() >= 0)
+
     # ---- the writer thread
 
     def _run(self) -> None:
@@ -182,19 +269,40 @@ class Writer:
                 urgent = bool(self._waiting or self._commands) or self._rows >= MAX_ROWS or self._closing
                 self._state = _RUNNING if work and urgent else _GATHERING if work else _IDLE
             if not work:
-                self._sleep(self._log.witnesses.due_s())
-                self._log.witnesses.tick()
+                self._rest()
                 continue
             if not urgent:
                 self._sleep(GATHER_S)
-            with self._lock:
-                parts, taken = self._take()
-                commands = list(self._commands)
-                self._commands.clear()
-            if parts:
-                self._write(parts, {pending.run_id: pending for pending in taken})
-            settled = [self._command(*command) for command in commands]
-            self._settle(taken, settled)
+            with self._hand:
+                self._work()
+
+    def _rest(self) -> None:
+        """Nothing waits: sleep until something does."""
+        with self._hand:
+            if self._wal is not None and self._wal.due:
+                self._wal.tend()
+            due_s = self._log.witnesses.due_s()
+            self._watched = due_s >= 0
+        self._sleep(due_s)
+        with self._hand:
+            self._log.witnesses.tick()
+
+    def _work(self) -> None:
+        """Write one batch, and do what was called for."""
+        with self._lock:
+            parts, taken = self._take()
+            commands = list(self._commands)
+            self._commands.clear()
+        if parts:
+            started = time.perf_counter()
+            few = sum([len(part.entries) for part in parts]) <= FEW_ROWS
+            self._write(parts, {pending.run_id: pending for pending in taken})
+            if few and self._wal is not None:
+                self._pace.seen(time.perf_counter() - started, here=False)
+        settled = [self._command(*command) for command in commands]
+        self._settle(taken, settled)
+        if self._wal is not None and self._wal.due:
+            self._wal.tend()
 
     def _sleep(self, timeout_s: float) -> None:
         woken = self._wake.acquire(timeout=timeout_s)
@@ -203,9 +311,9 @@ class Writer:
                 self._wake.acquire(blocking=False)  # the signal came between the timeout and this line
             self._state = _RUNNING
 
-    def _write(self, parts: Sequence[Part], logs: dict[str, Pending]) -> None:
+    def _write(self, parts: Sequence[Part], logs: dict[str, Pending], *, begun: bool = False) -> None:
         try:
-            refused = self._commit(parts)
+            refused = self._commit(parts, begun=begun)
             self.commits += 1
         except Exception as error:  # the thread must live: whatever it is, it belongs to this batch's runs
             if isinstance(error, apsw.ConstraintError) and len(parts) > 1:
@@ -230,9 +338,9 @@ class Writer:
         self._log.committed(self._connection)
         self._clear_abandoned()
 
-    def _commit(self, parts: Sequence[Part]) -> dict[str, str]:
+    def _commit(self, parts: Sequence[Part], *, begun: bool) -> dict[str, str]:
         """Write the parts in one transaction; see commit.write."""
-        return write(self._connection, self._log, parts)
+        return write(self._connection, self._log, parts, begun=begun)
 
     def _fail(self, parts: Sequence[Part], logs: dict[str, Pending], error: RemitError) -> None:
         kind, code, message = type(error), error.code, error.message
@@ -278,7 +386,8 @@ class Writer:
             rollback(self._connection)
             return loop, (future, None, error if isinstance(error, RemitError) else _as_remit(error, self._path))
 
-    def _settle(self, taken: Sequence[Pending], settled: Sequence[tuple[Any, _Settled]]) -> None:
+    def _settle(self, taken: Sequence[Pending], settled: Sequence[tuple[Any, _Settled]], here: Any = None) -> None:
+        """Tell the waiters; `here` is the loop of this thread, when it has one."""
         loops: dict[Any, list[_Settled]] = {}
         for loop, result in settled:
             loops.setdefault(loop, []).append(result)
@@ -290,6 +399,8 @@ class Writer:
                     self._waiting -= 1
                     error = pending.failure() if pending.failure is not None else None
                     loops.setdefault(loop, []).append((future, None, error))
+        if here in loops:
+            _resolve(loops.pop(here))
         for loop, results in loops.items():
             with suppress(RuntimeError):  # that loop is closed; nobody waits there any more
                 loop.call_soon_threadsafe(_resolve, results)

@@ -102,6 +102,16 @@ class _Log:
         self.run_id = log.run_id
         self.epoch = log.epoch
 
+    @property
+    def place(self) -> Any:
+        """See journal/sqlite.py: a run keeps snapshots; not where its last events may be lost, which have no hash."""
+        return None if self._journal.lost else getattr(self._log, "place", None)
+
+    @property
+    def seal(self) -> Any:
+        """What seals the run's contents."""
+        return getattr(self._log, "seal", None)
+
     def append(self, event: Event) -> Entry:
         self._journal.count()
         self._write()

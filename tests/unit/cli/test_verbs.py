@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -12,6 +13,9 @@ import pytest
 from remit import cli, config
 from remit.cli import completion
 from remit.cli._cancel import is_remit_run
+from remit.journal.snapshots import Place
+from remit.journal.sqlite import SqliteJournal
+from remit.ports.conformance.journal import STARTED, CountingClock
 
 
 def test_init_writes_a_valid_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,6 +84,28 @@ def test_completion_scripts_are_valid(shell: str, capsys: pytest.CaptureFixture[
         probe = script + '\nCOMP_WORDS=(remit run --res); COMP_CWORD=2; _remit; echo "${COMPREPLY[*]}"'
         done = subprocess.run(["bash", "-c", probe], capture_output=True, text=True, timeout=30, check=True)
         assert done.stdout == "--resume\n"
+
+
+def test_doctor_drops_snapshots_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--drop-snapshots deletes the cache beside the journal; the journal is as before, and again is no error."""
+    file = tmp_path / "j.db"
+
+    async def make() -> None:
+        journal = SqliteJournal(file, CountingClock())
+        await journal.create("run_1", STARTED).release("waiting")
+        assert journal.snapshots is not None
+        assert journal.snapshots.add(Place("run_1", 1, b"h" * 32, b"c"), b"state", "", b"")
+        await journal.aclose()
+
+    asyncio.run(make())
+    before = file.read_bytes()
+    assert (tmp_path / "j.db-snapshots").exists()
+    assert cli.main(["doctor", "--drop-snapshots", "--journal", f"sqlite:{file}"]) == 0
+    assert "bytes of snapshots" in capsys.readouterr().out
+    assert not (tmp_path / "j.db-snapshots").exists()
+    assert file.read_bytes() == before
+    assert cli.main(["doctor", "--drop-snapshots", "--json", "--journal", f"sqlite:{file}"]) == 0
+    assert '"bytes":0' in capsys.readouterr().out
 
 
 def test_doctor_tries_the_real_things(

@@ -20,6 +20,7 @@ from remit.core.events import EffectIntent, Reflected, RunStarted, WaitOpened
 from remit.errors import RemitError
 from remit.journal import owner
 from remit.journal.open import open_journal
+from remit.journal.pace import Pace
 from remit.journal.sqlite import SqliteJournal
 from remit.ports.conformance.journal import ASKED, STARTED, CountingClock, approve
 
@@ -62,6 +63,14 @@ def sql(path: Path, statement: str, *values: Any) -> list[Any]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
+
+
+@pytest.fixture(params=["thread", "loop"])
+def committer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who commits for a run alone, whatever this disk is like."""
+    monkeypatch.setattr(Pace, "__init__", lambda _: None)
+    monkeypatch.setattr(Pace, "seen", lambda *_, **__: None)
+    monkeypatch.setattr(Pace, "allowed", request.param == "loop")
 
 
 def test_what_was_flushed_is_there_after_reopening(path: Path) -> None:
@@ -139,6 +148,7 @@ def test_a_burst_nobody_waits_for_is_written_in_few_commits(path: Path) -> None:
     run(path, case)
 
 
+@pytest.mark.usefixtures("committer")
 def test_flush_returns_only_when_all_is_durable(path: Path) -> None:
     """A flush of more rows than a batch holds waits for the last batch, as another connection sees it."""
 
@@ -177,6 +187,7 @@ def test_flush_waits_for_a_batch_that_is_being_written(path: Path) -> None:
     run(path, case)
 
 
+@pytest.mark.usefixtures("committer")
 def test_an_answer_is_for_the_question_that_was_asked(path: Path) -> None:
     """A question whose arguments were edited in the file is shown as damaged and cannot be approved."""
 
@@ -212,6 +223,7 @@ def test_a_process_that_ends_without_closing_ends(path: Path) -> None:
     run(path, check)
 
 
+@pytest.mark.usefixtures("committer")
 def test_an_older_epoch_writes_nothing(path: Path) -> None:
     """A revived process whose run was taken over gets stale_epoch; other runs of its batch are written."""
 
@@ -246,6 +258,7 @@ def test_an_older_epoch_writes_nothing(path: Path) -> None:
     run(path, case)
 
 
+@pytest.mark.usefixtures("committer")
 def test_a_full_disk_fails_its_runs_and_nothing_else(path: Path) -> None:
     """SQLITE_FULL: disk_failed now and later, nothing half-written, reads go on, a new activation resumes."""
 
@@ -276,6 +289,7 @@ def test_a_full_disk_fails_its_runs_and_nothing_else(path: Path) -> None:
     run(path, case)
 
 
+@pytest.mark.usefixtures("committer")
 def test_a_disk_that_refuses_writes_is_disk_failed(path: Path) -> None:
     """A read-only database: activations, answers, new runs and appends raise disk_failed; reading works."""
 
@@ -329,6 +343,7 @@ def test_a_read_only_file_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         shutil.rmtree(folder)
 
 
+@pytest.mark.usefixtures("committer")
 def test_closing_reports_what_could_not_be_written(path: Path) -> None:
     """aclose() raises disk_failed when queued events could not be written; afterwards everything says closed."""
 
@@ -379,6 +394,7 @@ def test_a_slow_disk_refuses_appends_before_memory_runs_out(path: Path, monkeypa
     run(path, case)
 
 
+@pytest.mark.usefixtures("committer")
 def test_a_run_id_that_is_in_the_file_is_not_written_over(path: Path) -> None:
     """Creating a run whose id is in the file fails at flush with run_active; the old run is untouched."""
 
@@ -396,6 +412,7 @@ def test_a_run_id_that_is_in_the_file_is_not_written_over(path: Path) -> None:
     run(path, second)
 
 
+@pytest.mark.usefixtures("committer")
 def test_one_colliding_run_does_not_hurt_the_batch(path: Path) -> None:
     """A row that already stands at the next seq (a foreign edit) fails its run; other runs are written."""
 
@@ -412,6 +429,7 @@ def test_one_colliding_run_does_not_hurt_the_batch(path: Path) -> None:
     run(path, case)
 
 
+@pytest.mark.usefixtures("committer")
 def test_a_cancelled_flush_or_activation_leaves_no_trace(path: Path) -> None:
     """Cancelling a flush keeps the events; cancelling an activation leaves the run free."""
 
