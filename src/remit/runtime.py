@@ -229,12 +229,6 @@ class Adapters:
 
         return [row | {"priced": priced_models(row["name"])} for row in _catalog.rows(env, only)]
 
-    async def local_servers(self) -> list[dict[str, Any]]:
-        """Model servers that run on this machine."""
-        from remit.adapters.providers._discovery import discover
-
-        return await discover(os.environ, self.own_address)
-
     def named_model(self, name: str, base_url: str) -> Any:
         """What a journal kept of a model."""
         return ModelHandle(name, base_url=base_url)

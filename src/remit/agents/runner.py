@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -238,10 +239,9 @@ class Runner(Control):
         run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         spec = {"messages": request.messages, "tools": [t.name for t in request.tools], "base_url": handle_url(handle)}
         names: tuple[str, ...] = getattr(model, "names", ())  # a policy's models
-        also = [f"model:{name}" for name in names] + ([f"model:cache:{model.name}"] if names else [])
-        remit = self.ceiling.meet(Remit().with_implied([f"model:{model.name}", *also]))
+        remit, remit_data = only_model(self.ceiling, model.name, names)
         started = RunStarted(
-            "", request.messages[-1].text[:200] if request.messages else "", model.name, spec, remit.data()
+            "", request.messages[-1].text[:200] if request.messages else "", model.name, spec, remit_data
         )
         log = self.journal.create(run_id, started)
         ledger = Ledger(remit.limits, started=self.clock.monotonic())
@@ -450,6 +450,14 @@ class Runner(Control):
 
     def _folder(self, workspace: str) -> str:
         return os.path.abspath(workspace) if workspace else self.workspace
+
+
+@lru_cache(maxsize=256)
+def only_model(ceiling: Remit, name: str, names: tuple[str, ...]) -> tuple[Remit, Any]:
+    """What a model call outside a loop may do, and the same as it is journalled: naming a model grants it."""
+    also = [f"model:{each}" for each in names] + ([f"model:cache:{name}"] if names else [])
+    remit = ceiling.meet(Remit().with_implied([f"model:{name}", *also]))
+    return remit, msgspec.Raw(msgspec.json.encode(remit.data()))
 
 
 def with_messages(spec: Any, messages: tuple[Message, ...]) -> Any:

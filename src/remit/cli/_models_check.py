@@ -1,4 +1,7 @@
-"""ask one model for one word, whole and streamed: key, address, name and price in one go"""
+"""ask one model for one word, whole and streamed: key, address, name and price in one go
+
+Both calls pass the gate under the user's policies, limits and caps; the journal and `remit cost` hold them.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ def add(parser: Any) -> None:
     """The flags."""
     parser.add_argument("model", metavar="PROVIDER:MODEL")
     parser.add_argument("--base-url", metavar="URL", default="", help="instead of the provider's own")
+    parser.add_argument("--journal", metavar="SPEC", help="sqlite:PATH or postgres://...; by default the user's own")
 
 
 def run(args: Any) -> int:
     """Ask, and say what came; an error is reported as everywhere."""
     from remit.cli import _output
+    from remit.cli._open import settings_here
     from remit.ports.stream import run_loop
 
-    found = run_loop(_ask(args.model, args.base_url))
+    found = run_loop(_ask(args.model, args.base_url, settings_here(args).check()))
     if args.json:
         _output.json_line({"type": "result", "status": "ok", **found})
         return 0
@@ -29,15 +34,15 @@ def run(args: Any) -> int:
     return 0
 
 
-async def _ask(name: str, base_url: str) -> dict[str, Any]:
+async def _ask(name: str, base_url: str, given: Any) -> dict[str, Any]:
+    from remit.cli._open import open_ruled
     from remit.core.model import Settings, StreamEnd
     from remit.models.handle import model
     from remit.models.prices import price_nano
-    from remit.runtime import Runtime
 
     asked = "Answer with the one word: ready"
     settings = Settings(max_tokens=64)
-    async with Runtime(tune_gc=False):
+    async with open_ruled(given):
         handle = model(name, base_url=base_url)
         whole = await handle.request(asked, settings=settings)
         streamed = None

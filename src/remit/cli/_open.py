@@ -64,6 +64,13 @@ async def open_runtime(settings: Settings, **options: Any) -> AsyncIterator[Any]
         yield runtime
 
 
+def open_ruled(settings: Settings) -> Any:
+    """The same for a verb that makes effects for a person: the settings' policies and limits hold for it."""
+    from remit.guard.policy import rulebook_of
+
+    return open_runtime(settings, limits=settings.limits, rulebook=rulebook_of(settings))
+
+
 def with_journal(args: Any, work: Callable[[Journal], Awaitable[int]]) -> int:
     """Run `work(journal)` on the configured journal."""
     from remit.ports.stream import run_loop

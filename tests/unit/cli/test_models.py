@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,25 @@ def test_check_asks_one_model(
         found = json.loads(capsys.readouterr().out)
         assert (found["answer"], found["streamed"], found["input_tokens"]) == ("ready", True, 20)
         assert [asked.stream for asked in server.asked] == [False, True]
+
+
+def test_a_check_is_journalled_and_its_policies_hold(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both calls are in the user's journal; a rule of the user's own file refuses a third one."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    with WireServer(answer="ready") as server:
+        argv = ["models", "check", "openai-chat:m", "--base-url", server.base_url("openai-chat"), "--json"]
+        assert cli.main(argv) == 0
+        capsys.readouterr()
+        assert cli.main(["runs", "--json"]) == 0
+        runs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [row["status"] for row in runs[:-1]] == ["ok", "ok"]
+        folder = Path(os.environ["REMIT_CONFIG_DIR"])
+        folder.mkdir(parents=True, exist_ok=True)
+        rule = '{ match = "model:openai-chat:*", decision = "deny" }'
+        text = f'[policy]\nmode = "custom"\notherwise = "allow"\nrules = [{rule}]\n'
+        (folder / "remit.toml").write_text(text, encoding="utf-8")
+        asked = len(server.asked)
+        assert cli.main(argv) != 0
+        assert len(server.asked) == asked

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from remit.core.messages import Audio, Data, Echo, File, Image, Message, Text, Thinking, ToolCall, ToolResult
 from remit.core.model import (
@@ -20,6 +22,8 @@ from remit.core.model import (
 from remit.core.usage import Usage
 from remit.errors import Invalid, ModelError
 from remit.wire.openai_chat import CODEC, ChatCodec
+from remit.wire.openai_chat.decode import decode as decode_whole
+from remit.wire.openai_chat.plain import decode_plain
 
 
 def _body(message: dict[str, Any], finish: Any = "stop", **more: Any) -> bytes:
@@ -508,3 +512,43 @@ def test_echoes_of_another_wire_are_ignored() -> None:
     assert _sent(Message("user", (foreign, Text("x"))))["messages"][0]["content"] == [{"type": "text", "text": "x"}]
     parts = (Thinking("t", "s", Echo("openai-responses", {"type": "reasoning"})), Text("x"))
     assert _sent(Message("assistant", parts))["messages"][0] == {"role": "assistant", "content": "x"}
+
+
+_COUNT = st.none() | st.integers(-1, 3) | st.sampled_from([7, 2**31, 2**60, True, 1.0, "4"])
+
+
+@given(
+    usage=st.dictionaries(
+        st.sampled_from(["prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens"]),
+        _COUNT, max_size=4,
+    ),
+    details=st.dictionaries(
+        st.sampled_from(["cached_tokens", "audio_tokens", "reasoning_tokens", "cache_write_tokens",
+                         "accepted_prediction_tokens"]), _COUNT, max_size=3,
+    ),
+    named=st.sampled_from(["prompt_tokens_details", "completion_tokens_details", ""]),
+    beside=st.booleans(),
+)  # fmt: skip
+def test_the_short_way_counts_as_the_long_way(usage: Any, details: Any, named: str, beside: bool) -> None:
+    """Whatever counts a reply has, the typed reader says what the whole reader says, or leaves it to that one."""
+    if named:
+        usage = {**usage, named: details}
+    if beside:  # xAI: reasoning stands beside the completion
+        usage = {**usage, "prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 10,
+                 "completion_tokens_details": {"reasoning_tokens": 3}}  # fmt: skip
+    body = _body({"content": "hi"}, usage=usage)
+    short = decode_plain(body)
+    if short is not None:
+        assert short.usage == decode_whole(body).usage
+
+
+def test_what_openai_itself_sends_takes_the_short_way() -> None:
+    """Counts with their details, as every reply of OpenAI has them."""
+    details = {"prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+               "completion_tokens_details": {"reasoning_tokens": 3, "audio_tokens": 0, "accepted_prediction_tokens": 0,
+                                             "rejected_prediction_tokens": 0}}  # fmt: skip
+    body = _body(
+        {"content": "hi"}, usage={"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14, **details}
+    )
+    short = decode_plain(body)
+    assert short is not None and short.usage == decode_whole(body).usage == Usage(9, 4, 0, 5, 3)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from remit.adapters import providers
+from remit.core.urls import address_kind, parse_url
 from remit.errors import Invalid
 from remit.ports.provider import Profile
 
@@ -29,7 +32,26 @@ def _row(profile: Profile, env: Mapping[str, str]) -> dict[str, Any]:
         "supports": list(profile.supports),
         "embeddings": profile.embeds,
         "address": address,
+        "models_url": _models_url(profile, address) if profile.local else "",
     }
+
+
+def _models_url(profile: Profile, address: str) -> str:
+    """Where a server on this machine lists its models; "" for an address that is not loopback.
+
+    `localhost` is written as the address that it stands for: private addresses are granted as literals only.
+    """
+    try:
+        url = parse_url(address)
+    except Invalid:  # the hint of an address that is not known
+        return ""
+    if url.host == "localhost":
+        url = replace(url, host="127.0.0.1")
+    try:
+        loopback = address_kind(url.host) == "loopback"
+    except Invalid:  # a name, which may lead anywhere
+        return ""
+    return f"{str(url).rstrip('/')}{profile.models_path or '/models'}" if loopback else ""
 
 
 def _key(profile: Profile, env: Mapping[str, str]) -> str:

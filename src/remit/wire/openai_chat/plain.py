@@ -1,8 +1,8 @@
 """openai-chat: the short way to a Reply, for the shape that most replies have.
 
 The idea: a typed decoder reads only what a plain reply needs and skips the rest, at a third of the cost. Whatever it
-does not know as plain (thinking, audio, counts with details, an error, list content, JSON that needs repair) is None:
-then `decode.py` reads it all and says what is wrong. Both give the same Reply.
+does not know as plain (thinking, audio, other counts, an error, list content, JSON that needs repair) is None: then `decode.py`
+reads it all and says what is wrong. Both give the same Reply.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from remit.wire.openai_chat.decode import STOPS, calls_of
 from remit.wire.reading import MAX_COUNT, MAX_DEPTH, brackets
 
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Nought = Annotated[int, Meta(ge=0, le=0)]
 
 
 class _Message(Struct, gc=False, forbid_unknown_fields=True):
@@ -37,10 +38,24 @@ class _Choice(Struct, gc=False):
     usage: None = None
 
 
+class _Given(Struct, gc=False, forbid_unknown_fields=True):
+    cached_tokens: Count = 0
+    audio_tokens: Nought = 0
+
+
+class _Made(Struct, gc=False, forbid_unknown_fields=True):
+    reasoning_tokens: Count = 0
+    audio_tokens: Nought = 0
+    accepted_prediction_tokens: Count = 0
+    rejected_prediction_tokens: Count = 0
+
+
 class _Counts(Struct, gc=False, forbid_unknown_fields=True):
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
     total_tokens: Count = 0
+    prompt_tokens_details: _Given | None = None
+    completion_tokens_details: _Made | None = None
 
 
 class _Completion(Struct, gc=False):
@@ -74,6 +89,17 @@ def decode_plain(body: bytes) -> Reply | None:
     if items:
         parts += calls_of({"tool_calls": items})
     stop = "tool_use" if items else STOPS.get(choice.finish_reason or "", "other")
-    counts = read.usage
-    usage = Usage() if counts is None else Usage(counts.prompt_tokens, 0, 0, counts.completion_tokens)
-    return Reply(tuple(parts), stop, usage, read.model, read.id, body)
+    return Reply(tuple(parts), stop, _usage(read.usage), read.model, read.id, body)
+
+
+def _usage(counts: _Counts | None) -> Usage:
+    """As `decode.usage_of`, of the counts that OpenAI itself sends."""
+    if counts is None:
+        return Usage()
+    given, made = counts.prompt_tokens_details, counts.completion_tokens_details
+    cached = 0 if given is None else given.cached_tokens
+    reasoning = 0 if made is None else made.reasoning_tokens
+    output = counts.completion_tokens
+    if reasoning and counts.total_tokens == counts.prompt_tokens + output + reasoning:
+        output += reasoning
+    return Usage(counts.prompt_tokens, cached, 0, output, reasoning)
