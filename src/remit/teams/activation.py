@@ -30,7 +30,8 @@ from remit.core.schema import encode_foreign
 from remit.errors import Conflict, Exhausted, RemitError
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import current, current_call, reset_current, set_current
-from remit.teams.outcome import Parked, TeamEnd, UserCode
+from remit.ports.user_code import user_code
+from remit.teams.outcome import Parked, TeamEnd, code_failed
 from remit.teams.recording import Recording, as_task
 from remit.teams.values import Progress, TeamRun
 from remit.teams.work import Place, Work
@@ -188,11 +189,10 @@ async def _attempt(
 ) -> TeamRun:
     """The body under its deadline; every end as a TeamRun."""
     scope, partial = work.scope, work.progress
-    user_code = UserCode("the team")
     limit = None if seconds is None else Deadline(seconds)
     output: Any = None
     try:
-        with user_code:
+        with user_code(TeamEnd) as code:
             if limit is None:
                 output = await body(work)
             else:
@@ -208,12 +208,12 @@ async def _attempt(
         # The run ends here with what it has (docs/adr/0002-cancellation.md); the caller gets its result.
         scope.emit(runtime._why(scope.run_id))
         return TeamRun(scope.run_id, "cancelled", partial.output, Exhausted("cancelled", "the team was cancelled"))
-    error = user_code.error
+    error = code.error
     if limit is not None and limit.expired and (isinstance(error, TimeoutError) or error is None):
         late = Exhausted("deadline_exceeded", f"the team passed its {seconds:g} s")
         return TeamRun(scope.run_id, "exhausted", partial.output, late)
     if error is not None:
-        failure = user_code.as_remit_error()
+        failure = code_failed("the team", error)
         if isinstance(failure, Conflict):
             raise failure
         status = {"Exhausted": "exhausted", "Denied": "denied"}.get(failure.family, "failed")

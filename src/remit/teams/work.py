@@ -29,8 +29,9 @@ from remit.core.usage import Usage
 from remit.errors import Exhausted, NonDeterminism, RemitError, error_of
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import Call, current_call
+from remit.ports.user_code import user_code
 from remit.teams.members import name_of, own_ceiling, typed
-from remit.teams.outcome import Parked, TeamEnd, UserCode
+from remit.teams.outcome import Parked, TeamEnd, code_failed
 from remit.teams.values import Answer, Progress, text_of
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Work:
             async with asyncio.TaskGroup() as group:
                 for i in range(len(asked)):
                     group.create_task(one(i))
-        except ExceptionGroup as e:
+        except BaseExceptionGroup as e:
             raise first_error(e) from None
         if items:
             raise Parked(tuple(items))
@@ -262,15 +263,14 @@ class Work:
 
     async def _function(self, fn: Any, prompt: Any, place: Place) -> Run:
         """A plain async function as a member: `fn(prompt)`."""
-        code = UserCode(name_of(fn))
         output: Any = None
-        with code:
+        with user_code(TeamEnd) as code:
             output = await fn(prompt)
         if code.error is None:
             return Run("", "ok", output)
         if isinstance(code.error, TimeoutError):
             raise code.error
-        error = code.as_remit_error()
+        error = code_failed(name_of(fn), code.error)
         if error.family == "Conflict":
             raise error
         return Run("", "denied" if error.family == "Denied" else "failed", None, error)
@@ -323,14 +323,13 @@ class Work:
             if record.state == "done":
                 return msgspec.json.decode(record.done.result)
         self.scope.emit(EffectIntent(key, "step", name, digest))
-        code = UserCode(name)
         value: Any = None
-        with code:
+        with user_code(TeamEnd) as code:
             value = fn(*arguments)
             if hasattr(value, "__await__"):
                 value = await value
         if code.error is not None:
-            e = code.as_remit_error()
+            e = code_failed(name, code.error)
             self.scope.emit(EffectFailed(key, e.code, e.message, e.hint, e.retryable))
             raise code.error
         body = _encode(value)
