@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from remit.errors import RemitError, Unavailable
 
+OF_THE_TEAM = ("channel_closed", "deadlock", "quorum_not_reached", "restart_refused", "voting_complete")
+"""conflicts between members; all others are between code and journal, and end the activation"""
+
 
 class Parked(BaseException):
     """Work waits until the inbox items are answered."""

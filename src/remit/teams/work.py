@@ -26,18 +26,19 @@ from remit.core.labels import Label, join
 from remit.core.messages import Message
 from remit.core.schema import encode_foreign
 from remit.core.usage import Usage
-from remit.errors import Exhausted, NonDeterminism, RemitError, error_of
+from remit.errors import Exhausted, Invalid, NonDeterminism, RemitError, error_of
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import Call, current_call
 from remit.ports.user_code import user_code
 from remit.teams.members import name_of, own_ceiling, typed
-from remit.teams.outcome import Parked, TeamEnd, code_failed
+from remit.teams.outcome import OF_THE_TEAM, Parked, TeamEnd, code_failed
 from remit.teams.values import Answer, Progress, text_of
 
 if TYPE_CHECKING:
     from remit.agents.runner import Runner
     from remit.gate.scope import Scope
     from remit.teams.activation import Options
+    from remit.teams.coordination.waits import WaitGraph
 
 AT_ONCE: Final = 4  # members of one team that run at once. Source: spec/teams.md 4, max_concurrency
 _encode: Final = msgspec.json.Encoder(enc_hook=encode_foreign).encode
@@ -73,7 +74,10 @@ class Policy(Struct, frozen=True):
 class Work:
     """One activation of a team's run."""
 
-    __slots__ = ("answers", "label", "options", "policy", "progress", "recorded", "runtime", "scope", "task")
+    __slots__ = (
+        "_graph", "_sent", "answers", "channels", "label", "mailboxes", "members", "options", "policy", "progress",
+        "recorded", "runtime", "scope", "task",
+    )  # fmt: skip
 
     def __init__(self, runtime: Runner, scope: Scope, task: Any, options: Options) -> None:
         self.runtime = runtime
@@ -86,6 +90,34 @@ class Work:
         self.answers: dict[str, Answer] = {}
         self.label: Label = scope.label
         """trust of everything that any member answered"""
+        self.members: dict[str, Any] = {}
+        """of the team by role"""
+        self.channels: dict[str, Any] = {}
+        """recorded channels of this team by name"""
+        self.mailboxes: Any = None
+        """of the team's members, where its body made some; their tools find them here"""
+        self._graph: WaitGraph | None = None
+        self._sent: dict[str, int] = {}
+
+    @property
+    def waits(self) -> WaitGraph:
+        """Who waits for whom in this team; made on first use."""
+        if self._graph is None:
+            from remit.teams.coordination.waits import WaitGraph
+
+            self._graph = WaitGraph()
+        return self._graph
+
+    def message_key(self, party: str) -> str:
+        """The key of the next thing that a party does with channels, from where it does it: what is not run again on
+        resume (a member that has answered, a tool call that is done) does not count there either."""
+        if not party or "/" in party:
+            raise Invalid("value_invalid", f"party {party!r:.60}: a name without /")
+        call = current_call.get()
+        at = "" if call is None else call.key if call.scope is self.scope else f"{call.scope.run_id}/{call.key}"
+        place = f"message/{party}/{at}" if at else f"message/{party}"
+        number = self._sent[place] = self._sent.get(place, -1) + 1
+        return f"{place}/{number}"
 
     # --- members ---------------------------------------------------------------------------------
 
@@ -271,7 +303,7 @@ class Work:
         if isinstance(code.error, TimeoutError):
             raise code.error
         error = code_failed(name_of(fn), code.error)
-        if error.family == "Conflict":
+        if error.family == "Conflict" and error.code not in OF_THE_TEAM:
             raise error
         return Run("", "denied" if error.family == "Denied" else "failed", None, error)
 
