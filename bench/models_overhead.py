@@ -96,7 +96,7 @@ def serve(wire: str) -> None:
 
 
 async def overhead(wire: str, calls: int) -> None:
-    """CPU of a call with gate and memory journal, against its HTTP alone and against encode, fetch and decode: us a call.
+    """CPU of a call with gate and memory journal, against HTTP alone and against encode, fetch, decode: us a call.
 
     The three kinds take turns, a batch each, and the median of their batches is shown: what the machine does meanwhile
     meets all three. The server is another process.

@@ -7,7 +7,7 @@ never looks for a sandbox, a journal in memory never imports SQLite.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,6 +64,7 @@ class Runtime(Runner):
         encryption: how the journal file is kept, and where the key-encryption key comes from; plain by default.
         screening: guardrails, and what remote models are not shown; personal data is kept from them in any case.
         setup: routing, fallbacks, keys, caches and caps of models (models/setup.py); none by default.
+        agents: whom tools may delegate to by name, beside the members of the team at work.
         tune_gc: collect garbage less often while the runtime is open (the process's own thresholds come back on close).
     """
 
@@ -82,8 +83,10 @@ class Runtime(Runner):
         tune_gc: bool = True,
         screening: Screening | None = None,
         setup: Setup | None = None,
+        agents: Iterable[Any] = (),
     ) -> None:
         super().__init__()
+        self.agents = {agent.name: agent for agent in agents}
         self.clock = clock or SystemClock()
         self.encryption = encryption
         self._ring: KeyRing | None = None
@@ -281,14 +284,9 @@ class Adapters:
 
     def tool(self, name: str) -> Tool:
         """A built-in tool, an installed plugin's, or a made one; raises tool_unknown."""
-        if name.startswith("mcp__"):
-            remote: Tool = self.mcp.tool(name)
-            return remote
-        if name.startswith("made_"):
-            made: Tool = self.made_tools.tool(name)
-            return made
-        if name.startswith("wasm_"):
-            found: Tool = self.plugins.tool(name)
+        home = {"mcp__": "mcp", "made_": "made_tools", "wasm_": "plugins"}.get(name[:5])
+        if home is not None:
+            found: Tool = getattr(self, home).tool(name)
             return found
         from remit.adapters import tools
 
@@ -335,6 +333,13 @@ class Adapters:
         from remit.config import state_folder
 
         return MadeTools(str(state_folder() / "made_tools"))
+
+    @property
+    def agents(self) -> Any:
+        """Other agents, for whoever may start them."""
+        from remit.teams.delegates import Delegates
+
+        return Delegates()
 
     @property
     def plugins(self) -> Any:

@@ -94,11 +94,17 @@ def test_public_things_are_documented() -> None:
 
 
 def test_broad_excepts_are_few_and_say_why() -> None:
-    """At most 10 places catch every exception, each with its reason; cleaning up and raising on is no catch."""
+    """At most 10 places catch every exception, each with its reason; cleaning up and raising on is no catch.
+
+    A context manager that swallows what is raised in it is one, too: its `__exit__` returns something, or it is
+    `suppress(Exception)`.
+    """
     found, silent = [], []
     for source in sources():
         remarks = comments(source.text)
         for node in ast.walk(source.tree):
+            if _swallows(node):
+                found.append(f"{source.name}:{getattr(node, 'lineno', 0)}")
             if not isinstance(node, ast.ExceptHandler) or _raises_on(node):
                 continue
             if node.type is None or re.search(r"\b(Base)?Exception\b", ast.unparse(node.type)):
@@ -107,6 +113,15 @@ def test_broad_excepts_are_few_and_say_why() -> None:
                     silent.append(found[-1])
     assert silent == [], "\n".join(["", *silent])
     assert len(found) <= MAX_BROAD_EXCEPTS, found
+
+
+def _swallows(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+        return any(re.fullmatch(r"(Base)?Exception", ast.unparse(each)) for each in node.args)
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name not in ("__exit__", "__aexit__"):
+        return False
+    given = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value is not None]
+    return any(not (isinstance(value, ast.Constant) and value.value in (None, False)) for value in given)
 
 
 def _raises_on(handler: ast.ExceptHandler) -> bool:

@@ -22,6 +22,7 @@ from remit.core.tools import Tool
 from remit.errors import Conflict, Invalid, RemitError
 from remit.guard.waits import Waits
 from remit.ports.tool import REQUIRED
+from remit.ports.user_code import user_code
 
 if TYPE_CHECKING:
     from remit.agents.flow_run import Session
@@ -86,13 +87,19 @@ class Flow:
         places = asyncio.Semaphore(at_once or len(work) or 1)
         with branch.alone(name):
             group_key = branch.numbered(name)
-            outcomes = [_Outcome() for _ in work]
+            values: list[Any] = [None] * len(work)
+            errors: dict[int, BaseException] = {}
 
             async def one(index: int) -> None:
                 here.set(branch.beside(f"{group_key}[{index}]"))
                 async with places:
-                    with outcomes[index]:
-                        outcomes[index].value = await work[index]
+                    with user_code() as code:
+                        try:
+                            values[index] = await work[index]
+                        except Parked as parked:
+                            errors[index] = parked
+                    if code.error is not None:
+                        errors[index] = code.error
 
             try:
                 async with asyncio.TaskGroup() as group:
@@ -102,7 +109,9 @@ class Flow:
                 for each in work:
                     if inspect.iscoroutine(each):
                         each.close()  # one that never began
-        return _results(outcomes)
+        if errors:
+            raise _worst([errors[index] for index in sorted(errors)])
+        return values
 
     async def sleep(self, seconds: float) -> None:
         """Go on after `seconds` of wall time, restarts included; longer than a second, the run parks meanwhile."""
@@ -189,37 +198,16 @@ class Flow:
         return value
 
 
-class _Outcome:
-    """How one branch ended."""
-
-    __slots__ = ("error", "value")
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self.error: BaseException | None = None
-
-    def __enter__(self) -> _Outcome:
-        return self
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
-        caught = isinstance(error, Exception | Parked)
-        self.error = error if caught else None
-        return caught
-
-
-def _results(outcomes: list[_Outcome]) -> list[Any]:
-    """The values; else a conflict with the journal, else the waits of all branches, else the first error."""
-    errors = [o.error for o in outcomes if o.error is not None]
+def _worst(errors: list[BaseException]) -> BaseException:
+    """A conflict with the journal, else the waits of all branches, else the first error."""
     for error in errors:
         if isinstance(error, Conflict):
-            raise error
+            return error
     parked = [e for e in errors if isinstance(e, Parked)]
     if parked:
         due = [p.due_ms for p in parked if p.due_ms]
-        raise Parked(tuple(item for p in parked for item in p.items), min(due, default=0))
-    if errors:
-        raise errors[0]
-    return [o.value for o in outcomes]
+        return Parked(tuple(item for p in parked for item in p.items), min(due, default=0))
+    return errors[0]
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from remit.agents.flow import Flow, _Outcome, as_step, hints
+from remit.agents.flow import Flow, as_step, hints
 from remit.agents.flow_keys import ROOT, Keys, here
 from remit.agents.run import PartialResult, Run
 from remit.agents.workflow import Workflow, known
@@ -33,6 +33,7 @@ from remit.core.tools import Tool
 from remit.errors import Conflict, Exhausted, Invalid, RemitError, Unavailable
 from remit.journal.replay import Recorded
 from remit.ports.runtime import current_call
+from remit.ports.user_code import user_code
 
 if TYPE_CHECKING:
     from remit.agents.reopened import Reopened
@@ -193,27 +194,32 @@ async def _drive(session: Session, value: Any, log: RunLog) -> Run:
     runtime._enter(scope, call, session.definition.cancel)
     keys = Keys(session.recorded)
     token = here.set(keys.branch(ROOT))
-    outcome = _Outcome()
+    parked: Parked | None = None
+    error: BaseException | None = None
     run = Run(scope.run_id, "ok")
     try:
-        with outcome:
-            async with asyncio.timeout(scope.ledger.budget.seconds):
-                run.output = await session.definition.fn(Flow(session), _typed(session.definition, value))
-            keys.finish()
+        with user_code() as code:
+            try:
+                async with asyncio.timeout(scope.ledger.budget.seconds):
+                    run.output = await session.definition.fn(Flow(session), _typed(session.definition, value))
+                keys.finish()
+            except Parked as e:
+                parked = e
+        error = code.error
     except asyncio.CancelledError:
         scope.emit(runtime._why(scope.run_id))
         run.status, run.error = "cancelled", Exhausted("cancelled", "the run was cancelled")
     finally:
         here.reset(token)
         runtime._leave(scope.run_id, call)
-    if isinstance(outcome.error, Conflict):
+    if isinstance(error, Conflict):
         # Two truths: the journal stays as it is, so that the run can be resumed with the code that began it.
         await log.release("waiting")
-        raise outcome.error
-    if isinstance(outcome.error, Parked):
-        run.status, run.waiting_for, run.due_ms = "waiting", outcome.error.items, outcome.error.due_ms
-    elif outcome.error is not None:
-        _failed(run, outcome.error, scope.ledger.budget.seconds)
+        raise error
+    if parked is not None:
+        run.status, run.waiting_for, run.due_ms = "waiting", parked.items, parked.due_ms
+    elif error is not None:
+        _failed(run, error, scope.ledger.budget.seconds)
     return await _end(session, run, log)
 
 

@@ -102,6 +102,8 @@ class Runner(Control):
     """counts the ceiling's bounded grants over all runs"""
     workspace: str
     """absolute path of the folder for runs that name none"""
+    agents: dict[str, Any]
+    """agents and teams that tools may delegate to, by name"""
 
     def __init__(self) -> None:
         super().__init__()

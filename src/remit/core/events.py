@@ -177,6 +177,30 @@ class MessageReceived(Struct, frozen=True, tag="message_received", tag_field="ty
     value: Any = None
 
 
+class MessageSent(Struct, frozen=True, tag="message_sent", tag_field="type", omit_defaults=True):
+    """A party of a team put a message into a channel; it stands there until a message_taken names its key."""
+
+    key: str
+    channel: str
+    sender: str
+    value: Any = None
+    digest: str = ""
+    """SHA-256 (hex) of channel and value"""
+    priority: int = 128
+    label: Label = SYSTEM
+    """trust of the message; it joins that of whoever takes it"""
+
+
+class MessageTaken(Struct, frozen=True, tag="message_taken", tag_field="type", omit_defaults=True):
+    """A party of a team took a message out of a channel, once."""
+
+    key: str
+    channel: str
+    receiver: str
+    message: str
+    """key of its message_sent"""
+
+
 class Noted(Struct, frozen=True, tag="noted", tag_field="type", omit_defaults=True):
     """A value that a workflow took from outside (the time, a random number), so that a replay takes the same."""
 
@@ -319,6 +343,8 @@ Event = (
     | WaitClosed
     | TimerSet
     | MessageReceived
+    | MessageSent
+    | MessageTaken
     | Noted
     | Patched
     | Forked

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from remit.guard.leaks import LeakGuard
     from remit.guard.policy_admission import Authority
     from remit.guard.policy_meter import Meter
+    from remit.ports.agents import Agents
     from remit.ports.code_sandbox import CodeSandbox
     from remit.ports.http import HttpReply
     from remit.ports.made_tool import ToolStore
@@ -149,6 +150,11 @@ class Lenders(Protocol):
         """Tools that agents wrote."""
         ...
 
+    @property
+    def agents(self) -> Agents:
+        """Other agents."""
+        ...
+
     def code_sandbox(self, tier: str) -> CodeSandbox:
         """Tier T1 or T2."""
         ...
@@ -197,6 +203,11 @@ class Handles:
         """The store of made tools, for whoever may make one."""
         self._check(Need("tool", "tool_create"))
         return self._outside.made_tools
+
+    @property
+    def agents(self) -> Agents:
+        """Other agents; whoever is started holds no more than this call's run."""
+        return self._outside.agents
 
     @property
     def code(self) -> GrantedCode:

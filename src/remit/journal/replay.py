@@ -11,6 +11,7 @@ acts on `state`.
     parked    the tool's own code waits; it runs again
     timer     `due_ms` is the moment; `answer` is None until it came
     noted     `value` is what the code took from outside
+    sent, taken    a message of a channel (`name`): its `value`; the key of its send
 
 A new intent of the same key replaces outcome, doubt and resolution and keeps the answered wait (the
 approval came before the intent). A new wait replaces the older wait and its answer.
@@ -38,6 +39,8 @@ from remit.core.events import (
     Forked,
     GrantRevoked,
     MessageReceived,
+    MessageSent,
+    MessageTaken,
     ModelNote,
     Noted,
     Patched,
@@ -62,7 +65,9 @@ encode: Final = msgspec.json.Encoder().encode
 _EFFECTS: Final = tuple(
     f'{{"type":"effect_{what}",'.encode() for what in ("intent", "done", "failed", "denied", "parked")
 )
-State = Literal["intent", "done", "failed", "denied", "in_doubt", "waiting", "parked", "timer", "noted"]
+State = Literal[
+    "intent", "done", "failed", "denied", "in_doubt", "waiting", "parked", "timer", "noted", "sent", "taken"
+]
 
 
 class Record(Struct, frozen=True):
@@ -71,7 +76,7 @@ class Record(Struct, frozen=True):
     key: str
     state: State
     kind: str = ""
-    """model | tool | run; "" before the first intent"""
+    """model | tool | run | message; "" before the first intent"""
     name: str = ""
     digest: str = ""
     """of the newest intent, wait, doubt or denial"""
@@ -217,7 +222,7 @@ def edited(record: Record | None, key: str, value: Any) -> Record:
     """The record with another result; raises value_invalid when nothing with a result stands at `key`."""
     if record is not None and record.wait is not None and record.answer is not None:
         return replace(record, answer=replace(record.answer, value=value))
-    if record is not None and record.state == "noted":
+    if record is not None and record.state in ("noted", "sent"):
         return replace(record, value=value)
     if record is None or not record.kind:
         raise Invalid("value_invalid", f"there is no result at {key!r:.80} that could be edited")
@@ -248,6 +253,8 @@ _KeyedEvent = (
     | WaitClosed
     | TimerSet
     | Noted
+    | MessageSent
+    | MessageTaken
 )
 
 
@@ -293,8 +300,13 @@ def _next(old: Record, event: _KeyedEvent) -> Record:
             return _waits(old, event)
 
 
-def _waits(old: Record, event: WaitOpened | WaitClosed | TimerSet | Noted) -> Record:
+def _waits(old: Record, event: WaitOpened | WaitClosed | TimerSet | Noted | MessageSent | MessageTaken) -> Record:
     match event:
+        case MessageSent():
+            sent = Record(event.key, "sent", "message", event.channel, event.digest, arguments=event.priority)
+            return replace(sent, label=event.label, value=event.value, item=event.sender)
+        case MessageTaken():
+            return Record(event.key, "taken", "message", event.channel, value=event.message, item=event.receiver)
         case WaitOpened():
             fresh = Record(event.key, "waiting", old.kind, event.name, event.digest, old.tier, event.arguments)
             return replace(fresh, item=event.item, wait=event, attempts=old.attempts)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from remit.errors import Invalid
 
 if TYPE_CHECKING:
+    from remit.ports.agents import Agents
     from remit.ports.code_sandbox import CodeResult
     from remit.ports.http import HttpReply, HttpRequest
     from remit.ports.made_tool import ToolStore
@@ -223,6 +224,12 @@ class Context(Generic[Deps]):
     def made_tools(self) -> ToolStore:
         """Where tools are kept that are written at run time (needs tool:tool_create)."""
         found: ToolStore = self._handles.made_tools
+        return found
+
+    @property
+    def agents(self) -> Agents:
+        """Other agents: to give them tasks, and to talk with them (needs delegate:...)."""
+        found: Agents = self._handles.agents
         return found
 
     @property

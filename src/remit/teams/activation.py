@@ -25,12 +25,14 @@ from remit.core.budget import UNLIMITED, Budget, meet_budgets
 from remit.core.events import EffectDone, RunDone, RunStarted
 from remit.core.ids import new_id
 from remit.core.labels import USER, join
-from remit.core.remit import TOP, UNSET, Layer, Remit
+from remit.core.remit import UNSET, Remit
 from remit.core.schema import encode_foreign
 from remit.errors import Conflict, Exhausted, RemitError
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import current, current_call, reset_current, set_current
-from remit.teams.outcome import Parked, TeamEnd, UserCode
+from remit.ports.user_code import user_code
+from remit.teams.members import as_ceiling
+from remit.teams.outcome import OF_THE_TEAM, Parked, TeamEnd, code_failed
 from remit.teams.recording import Recording, as_task
 from remit.teams.values import Progress, TeamRun
 from remit.teams.work import Place, Work
@@ -82,18 +84,11 @@ class _Held:
 
     def __init__(self, job: Job) -> None:
         own = [f"tool:{t.name}" for t in job.tools if not t.builtin]
-        self.remit = _ceiling(job.remit) if job.remit.unset else job.remit.with_implied([*job.implied, *own])
+        self.remit = as_ceiling(job.remit) if job.remit.unset else job.remit.with_implied([*job.implied, *own])
         self.ledger_budget = meet_budgets(job.budget, job.remit.limits)
         self.tools = {t.name: t for t in job.tools}
         self.open_tools = True
         self.cleared: set[Any] | None = None  # a team is no hot path: every effect of its own is judged anew
-
-
-def _ceiling(remit: Remit) -> Remit:
-    """A remit that names no grants, as a ceiling: its denials, limits and expiry, and nothing else."""
-    denials = remit.layers[0].denials
-    layers = (Layer((), denials, verbs=()),) if denials else TOP.layers
-    return msgspec.structs.replace(remit, layers=layers)
 
 
 def real_runtime() -> Runner:
@@ -188,11 +183,10 @@ async def _attempt(
 ) -> TeamRun:
     """The body under its deadline; every end as a TeamRun."""
     scope, partial = work.scope, work.progress
-    user_code = UserCode("the team")
     limit = None if seconds is None else Deadline(seconds)
     output: Any = None
     try:
-        with user_code:
+        with user_code(TeamEnd) as code:
             if limit is None:
                 output = await body(work)
             else:
@@ -208,13 +202,13 @@ async def _attempt(
         # The run ends here with what it has (docs/adr/0002-cancellation.md); the caller gets its result.
         scope.emit(runtime._why(scope.run_id))
         return TeamRun(scope.run_id, "cancelled", partial.output, Exhausted("cancelled", "the team was cancelled"))
-    error = user_code.error
+    error = code.error
     if limit is not None and limit.expired and (isinstance(error, TimeoutError) or error is None):
         late = Exhausted("deadline_exceeded", f"the team passed its {seconds:g} s")
         return TeamRun(scope.run_id, "exhausted", partial.output, late)
     if error is not None:
-        failure = user_code.as_remit_error()
-        if isinstance(failure, Conflict):
+        failure = code_failed("the team", error)
+        if isinstance(failure, Conflict) and failure.code not in OF_THE_TEAM:
             raise failure
         status = {"Exhausted": "exhausted", "Denied": "denied"}.get(failure.family, "failed")
         return TeamRun(scope.run_id, status, partial.output, failure)

@@ -10,15 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import sha256
 from typing import Any, Final, Unpack
 
-from remit.agents.agent import Agent
-from remit.core.ids import new_id
 from remit.core.tools import Tool
-from remit.errors import RemitError, Unavailable
 from remit.ports.tool import Context
-from remit.teams.activation import real_runtime
+from remit.teams.delegates import hand_over
 from remit.teams.members import name_of
 from remit.teams.patterns._shared import TeamOptions, calls, named, needed, prompt, refuse, section
 from remit.teams.team import Team, check_member
@@ -44,22 +40,7 @@ def agent_tool(member: Any, description: str = "", *, timeout_s: float = TOOL_TI
     name = re.sub(r"\W+", "_", name_of(member)).strip("_").lower()
 
     async def give(ctx: Context[Any], task: str) -> Any:
-        runtime = real_runtime()
-        bits = int.from_bytes(sha256(ctx.idempotency_key.encode()).digest()[:16], "big")
-        child = new_id("run", bits >> 80, bits)
-        options: dict[str, Any] = {"deps": ctx.deps}
-        try:
-            known = bool(runtime.journal.read(child))
-        except RemitError:
-            known = False
-        if isinstance(member, Agent):
-            resume, start = partial(runtime.resume, child, member), partial(runtime.run, member, task, run_id=child)
-        else:
-            resume, start = partial(member.resume, child), partial(member.carry_out, task, run_id=child)
-        run = await (resume(**options) if known else start(**options))
-        if run.status != "ok":
-            raise run.error or Unavailable("team_failed", f"{name_of(member)} ended {run.status}")
-        return run.output
+        return await hand_over(ctx, member, task)
 
     give.__name__ = name
     give.__doc__ = description or getattr(member, "instructions", "") or f"Give {name_of(member)} a task."

@@ -16,7 +16,7 @@ from msgspec import Struct
 from remit.agents.agent import Agent
 from remit.core.remit import UNSET, Remit
 from remit.errors import Denied, Exhausted, Unavailable
-from remit.teams.members import members_of
+from remit.teams.members import copy_of, members_of
 from remit.teams.outcome import TeamEnd
 from remit.teams.patterns._shared import TeamOptions, calls, named, prompt, refuse, section
 from remit.teams.team import Team
@@ -210,8 +210,9 @@ class Handoffs(Team):
         agent = self.agents[name]
         if not isinstance(agent, Agent) or held is None or len(held.layers) < 2:
             return agent
-        same = {n: getattr(agent, n) for n in Agent.__slots__ if n not in ("name", "model", "remit", "prepared")}
-        return Agent(agent.name, agent.model, remit=held, **same)
+        under = copy_of(agent)
+        under.remit = held
+        return under
 
 
 def _own_words(text: str) -> str:

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Literal
-
 from remit.errors import RemitError, Unavailable
+
+OF_THE_TEAM = ("channel_closed", "deadlock", "quorum_not_reached", "restart_refused", "voting_complete")
+"""conflicts between members; all others are between code and journal, and end the activation"""
 
 
 class Parked(BaseException):
@@ -29,32 +29,8 @@ class TeamEnd(Exception):  # not an error by itself: the team's work ends here w
         self.error = error
 
 
-class UserCode:
-    """`with UserCode(what): await fn()`; an error of the user's own code is kept in `error`, not raised.
-
-    Waiting, cancellation and the end of the team pass through: they are not the code's own failure.
-    """
-
-    __slots__ = ("error", "what")
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.error: Exception | None = None
-
-    def __enter__(self) -> UserCode:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> Literal[True] | None:
-        if not isinstance(error, Exception) or isinstance(error, TeamEnd):
-            return None
-        self.error = error
-        return True
-
-    def as_remit_error(self) -> RemitError:
-        """The error as people and the journal see it."""
-        error = self.error
-        if isinstance(error, RemitError):
-            return error
-        return Unavailable("team_failed", f"{self.what} failed: {type(error).__name__}: {str(error)[:500]}")
+def code_failed(what: str, error: BaseException) -> RemitError:
+    """What `what` raised, as people and the journal see it."""
+    if isinstance(error, RemitError):
+        return error
+    return Unavailable("team_failed", f"{what} failed: {type(error).__name__}: {str(error)[:500]}")

@@ -122,7 +122,7 @@ class Team:
         """As `run`, under a run that this call owns; `run_id` names it, `resume` goes on with one."""
 
         async def body(work: Work) -> Any:
-            work.policy = self.policy
+            work.policy, work.members = self.policy, self.members
             return await self.body(work, work.task)
 
         run = await carry_out(self.job(), task, body, Options(**options))

@@ -26,17 +26,19 @@ from remit.core.labels import Label, join
 from remit.core.messages import Message
 from remit.core.schema import encode_foreign
 from remit.core.usage import Usage
-from remit.errors import Exhausted, NonDeterminism, RemitError, error_of
+from remit.errors import Exhausted, Invalid, NonDeterminism, RemitError, error_of
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import Call, current_call
+from remit.ports.user_code import user_code
 from remit.teams.members import name_of, own_ceiling, typed
-from remit.teams.outcome import Parked, TeamEnd, UserCode
+from remit.teams.outcome import OF_THE_TEAM, Parked, TeamEnd, code_failed
 from remit.teams.values import Answer, Progress, text_of
 
 if TYPE_CHECKING:
     from remit.agents.runner import Runner
     from remit.gate.scope import Scope
     from remit.teams.activation import Options
+    from remit.teams.coordination.waits import WaitGraph
 
 AT_ONCE: Final = 4  # members of one team that run at once. Source: spec/teams.md 4, max_concurrency
 _encode: Final = msgspec.json.Encoder(enc_hook=encode_foreign).encode
@@ -72,7 +74,10 @@ class Policy(Struct, frozen=True):
 class Work:
     """One activation of a team's run."""
 
-    __slots__ = ("answers", "label", "options", "policy", "progress", "recorded", "runtime", "scope", "task")
+    __slots__ = (
+        "_graph", "_sent", "answers", "channels", "label", "mailboxes", "members", "options", "policy", "progress",
+        "recorded", "runtime", "scope", "task",
+    )  # fmt: skip
 
     def __init__(self, runtime: Runner, scope: Scope, task: Any, options: Options) -> None:
         self.runtime = runtime
@@ -85,6 +90,34 @@ class Work:
         self.answers: dict[str, Answer] = {}
         self.label: Label = scope.label
         """trust of everything that any member answered"""
+        self.members: dict[str, Any] = {}
+        """of the team by role"""
+        self.channels: dict[str, Any] = {}
+        """recorded channels of this team by name"""
+        self.mailboxes: Any = None
+        """of the team's members, where its body made some; their tools find them here"""
+        self._graph: WaitGraph | None = None
+        self._sent: dict[str, int] = {}
+
+    @property
+    def waits(self) -> WaitGraph:
+        """Who waits for whom in this team; made on first use."""
+        if self._graph is None:
+            from remit.teams.coordination.waits import WaitGraph
+
+            self._graph = WaitGraph()
+        return self._graph
+
+    def message_key(self, party: str) -> str:
+        """The key of the next thing that a party does with channels, from where it does it: what is not run again on
+        resume (a member that has answered, a tool call that is done) does not count there either."""
+        if not party or "/" in party:
+            raise Invalid("value_invalid", f"party {party!r:.60}: a name without /")
+        call = current_call.get()
+        at = "" if call is None else call.key if call.scope is self.scope else f"{call.scope.run_id}/{call.key}"
+        place = f"message/{party}/{at}" if at else f"message/{party}"
+        number = self._sent[place] = self._sent.get(place, -1) + 1
+        return f"{place}/{number}"
 
     # --- members ---------------------------------------------------------------------------------
 
@@ -147,7 +180,7 @@ class Work:
             async with asyncio.TaskGroup() as group:
                 for i in range(len(asked)):
                     group.create_task(one(i))
-        except ExceptionGroup as e:
+        except BaseExceptionGroup as e:
             raise first_error(e) from None
         if items:
             raise Parked(tuple(items))
@@ -262,16 +295,15 @@ class Work:
 
     async def _function(self, fn: Any, prompt: Any, place: Place) -> Run:
         """A plain async function as a member: `fn(prompt)`."""
-        code = UserCode(name_of(fn))
         output: Any = None
-        with code:
+        with user_code(TeamEnd) as code:
             output = await fn(prompt)
         if code.error is None:
             return Run("", "ok", output)
         if isinstance(code.error, TimeoutError):
             raise code.error
-        error = code.as_remit_error()
-        if error.family == "Conflict":
+        error = code_failed(name_of(fn), code.error)
+        if error.family == "Conflict" and error.code not in OF_THE_TEAM:
             raise error
         return Run("", "denied" if error.family == "Denied" else "failed", None, error)
 
@@ -323,14 +355,13 @@ class Work:
             if record.state == "done":
                 return msgspec.json.decode(record.done.result)
         self.scope.emit(EffectIntent(key, "step", name, digest))
-        code = UserCode(name)
         value: Any = None
-        with code:
+        with user_code(TeamEnd) as code:
             value = fn(*arguments)
             if hasattr(value, "__await__"):
                 value = await value
         if code.error is not None:
-            e = code.as_remit_error()
+            e = code_failed(name, code.error)
             self.scope.emit(EffectFailed(key, e.code, e.message, e.hint, e.retryable))
             raise code.error
         body = _encode(value)

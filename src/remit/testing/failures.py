@@ -16,7 +16,7 @@ def script_error(name: str, expected: str, request: ModelRequest) -> ModelError:
     )
 
 
-def function_failed(name: str, error: Exception) -> ModelError:
+def function_failed(name: str, error: BaseException) -> ModelError:
     """model_script for a function that raised."""
     return ModelError("model_script", f"{name} raised {type(error).__name__}: {str(error)[:500]}", retryable=False)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from remit.core.model import ModelRequest, Reply, StreamEvent
 from remit.errors import RemitError
+from remit.ports.user_code import user_code
 from remit.testing.answers import as_reply, pieces
 from remit.testing.failures import function_failed
 
@@ -33,15 +34,13 @@ class FunctionModel:
     async def request(self, request: ModelRequest) -> Reply:
         """One reply."""
         self.requests.append(request)
-        try:
+        with user_code() as code:
             value = self.fn(request)
             if inspect.isawaitable(value):
                 value = await value
             return as_reply(value, self.name.partition(":")[2])
-        except RemitError:
-            raise
-        except Exception as e:  # a test's own function may raise anything; the run must still end well
-            raise function_failed(self.name, e) from e
+        assert code.error is not None
+        raise code.error if isinstance(code.error, RemitError) else function_failed(self.name, code.error)
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         """The same reply in pieces."""

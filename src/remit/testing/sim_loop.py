@@ -21,6 +21,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
 from typing import Any, Final
 
+from remit.ports.user_code import user_code
 from remit.testing.workloads import Dice
 
 START_MS: Final = 1_767_225_600_000  # 2026-01-01
@@ -130,29 +131,16 @@ def _task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> _Task:
     return task
 
 
-class _Into:
-    """What is raised becomes the future's."""
-
-    def __init__(self, future: Future[Any]) -> None:
-        self._future = future
-
-    def __enter__(self) -> _Into:
-        return self
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
-        if error is not None:
-            self._future.set_exception(error)
-        return True
-
-
 class _Inline(Executor):
     """Runs what is given to a thread at once."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """A future that is done."""
         future: Future[Any] = Future()
-        with _Into(future):
+        with user_code() as code:
             future.set_result(fn(*args, **kwargs))
+        if code.error is not None:
+            future.set_exception(code.error)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

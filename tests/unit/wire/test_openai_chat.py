@@ -547,8 +547,6 @@ def test_what_openai_itself_sends_takes_the_short_way() -> None:
     details = {"prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
                "completion_tokens_details": {"reasoning_tokens": 3, "audio_tokens": 0, "accepted_prediction_tokens": 0,
                                              "rejected_prediction_tokens": 0}}  # fmt: skip
-    body = _body(
-        {"content": "hi"}, usage={"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14, **details}
-    )
+    body = _body({"content": "hi"}, usage={"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14, **details})
     short = decode_plain(body)
     assert short is not None and short.usage == decode_whole(body).usage == Usage(9, 4, 0, 5, 3)

@@ -236,6 +236,14 @@ class Reader:
     def _received(self, event: events.MessageReceived) -> _Facts:
         return _Facts("agent_lifecycle", "info", "signal", actor=f"person:{event.by}", reason=event.name)
 
+    def _sent(self, event: events.MessageSent) -> _Facts:
+        effect = Effect(event.channel, "message", event.digest, (), event.label)
+        return _Facts("agent_lifecycle", "info", "sent", effect, event.key, reason=f"by {event.sender}")
+
+    def _taken(self, event: events.MessageTaken) -> _Facts:
+        effect = Effect(event.channel, "message", "")
+        return _Facts("agent_lifecycle", "info", "taken", effect, event.key, reason=f"by {event.receiver}")
+
     def _screened(self, event: events.Screened) -> _Facts:
         effect = self.effects.get(event.key, Effect("", "tool", ""))
         level = {"block": "critical", "redact": "info", "log": "info"}.get(event.severity, "warning")
@@ -293,6 +301,8 @@ _READERS: Final[dict[type, Callable[[Reader, Any], _Facts]]] = {
     events.WaitOpened: Reader._asked,
     events.Forked: Reader._forked,
     events.MessageReceived: Reader._received,
+    events.MessageSent: Reader._sent,
+    events.MessageTaken: Reader._taken,
     events.Screened: Reader._screened,
     events.WaitClosed: Reader._answered,
 }

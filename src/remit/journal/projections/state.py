@@ -24,6 +24,8 @@ from remit.core.events import (
     EffectResolved,
     Event,
     Forked,
+    MessageSent,
+    MessageTaken,
     Noted,
     Patched,
     RunDone,
@@ -43,7 +45,8 @@ class Place(Struct, frozen=True, omit_defaults=True):
     """What stands at one structural key."""
 
     state: str
-    """intent | done | failed | denied | in_doubt | resolved | asked | answered | parked | timer | noted"""
+    """intent | done | failed | denied | in_doubt | resolved | asked | answered | parked | timer | noted | sent |
+    taken"""
     name: str = ""
     kind: str = ""
     digest: str = ""
@@ -152,6 +155,10 @@ def _wait(old: Place, event: Event) -> Place | None:
             return Place("timer", "sleep", item=event.item, due_ms=event.due_ms)
         case Noted():
             return replace(old, state="noted", value=event.value)
+        case MessageSent():
+            return Place("sent", event.channel, "message", event.digest, value=event.value)
+        case MessageTaken():
+            return Place("taken", event.channel, "message", value=event.message)
         case _:
             return None
 

@@ -27,6 +27,8 @@ from remit.core.events import (
     Forked,
     GrantRevoked,
     MessageReceived,
+    MessageSent,
+    MessageTaken,
     ModelNote,
     Noted,
     Patched,
@@ -183,7 +185,7 @@ def _waiting_step(event: Event, seq: int, at: int, name: str) -> Step:
         case Noted():
             return Step(seq, at, "observe", event.key, text=_json(event.value))
         case _:
-            return _run_step(event, seq, at)
+            return _message_step(event, seq, at) or _run_step(event, seq, at)
 
 
 def _model_step(event: Routed | ModelNote, seq: int, at: int) -> Step:
@@ -194,6 +196,17 @@ def _model_step(event: Routed | ModelNote, seq: int, at: int) -> Step:
     ]
     reason = f"{event.strategy}: {event.reason}" if event.reason else event.strategy
     return Step(seq, at, "think", event.key, event.model, "routed", reason, text="; ".join(seen))
+
+
+def _message_step(event: Event, seq: int, at: int) -> Step | None:
+    """A message between parties of a team; None for other events."""
+    match event:
+        case MessageSent():
+            return Step(seq, at, "act", event.key, event.channel, "sent", f"by {event.sender}", text=_json(event.value))
+        case MessageTaken():
+            return Step(seq, at, "observe", event.key, event.channel, "taken", f"by {event.receiver}: {event.message}")
+        case _:
+            return None
 
 
 def _run_step(event: Event, seq: int, at: int) -> Step:

@@ -13,6 +13,7 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -57,8 +58,13 @@ class Channel(Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def try_send(self, value: T, *, party: str = "", priority: int = PRIORITY) -> bool:
-        """Whether there was room. Raises channel_closed, value_invalid (type, party, priority)."""
+    def try_send(
+        self, value: T, *, party: str = "", priority: int = PRIORITY, done: Callable[[T], None] | None = None
+    ) -> bool:
+        """Whether there was room; `done` is called in the moment in which it is in.
+
+        Raises: channel_closed, value_invalid (type, party, priority).
+        """
         if self.closed:
             raise self._shut()
         self._may(party, self.senders)
@@ -67,30 +73,42 @@ class Channel(Generic[T]):
         checked = self._typed(value)
         if len(self._items) >= self.bound:
             return False
-        heapq.heappush(self._items, (-priority, self._count, checked))
-        self._count += 1
+        if done is not None:
+            done(checked)
+        self._put(checked, priority)
         self._worked(party)
         self._settle()
         return True
 
+    def restore(self, value: T, priority: int) -> None:
+        """Put in what was in it in another process."""
+        self._put(self._typed(value), priority)
+
+    def _put(self, value: T, priority: int) -> None:
+        heapq.heappush(self._items, (-priority, self._count, value))
+        self._count += 1
+
     async def send(
-        self, value: T, *, party: str = "", priority: int = PRIORITY, timeout_s: float | None = None
-    ) -> None:
+        self, value: T, *, party: str = "", priority: int = PRIORITY, timeout_s: float | None = None,
+        done: Callable[[T], None] | None = None,
+    ) -> None:  # fmt: skip
         """Put a value, higher priorities first; waits for room.
 
         Raises: channel_closed, value_invalid, deadline_exceeded, DeadlockError.
         """
         until = _until(timeout_s)
-        while not self.try_send(value, party=party, priority=priority):
+        while not self.try_send(value, party=party, priority=priority, done=done):
             await _wait(party, [(self, self._sending, self.receivers)], f"sends on full {self.name}", until)
 
-    def try_receive(self, *, party: str = "") -> tuple[T] | None:
+    def try_receive(self, *, party: str = "", done: Callable[[T], None] | None = None) -> tuple[T] | None:
         """The next value in a tuple; None = there is none now. Raises channel_closed once it is closed and empty."""
         self._may(party, self.receivers)
         if not self._items:
             if self.closed:
                 raise self._shut()
             return None
+        if done is not None:
+            done(self._items[0][2])
         value = heapq.heappop(self._items)[2]
         self._worked(party)
         self._settle()
@@ -127,8 +145,9 @@ class Channel(Generic[T]):
         while queue:
             party, future = queue.popleft()
             if not future.done():
-                future.set_result(None)
-                self.graph.wake(party)  # live from now on, before its task runs
+                self.graph.wake(party, future)  # live from now on, before its task runs
+                if not future.done():  # a party that the graph does not know
+                    future.set_result(None)
                 return
 
     def _worked(self, party: str) -> None:
@@ -152,7 +171,10 @@ class Channel(Generic[T]):
 _Ends = list[tuple[Channel[Any], _Queue, frozenset[str]]]
 
 
-async def select(*channels: Channel[Any], party: str = "", timeout_s: float | None = None) -> tuple[Channel[Any], Any]:
+async def select(
+    *channels: Channel[Any], party: str = "", timeout_s: float | None = None,
+    done: Callable[[Channel[Any], Any], None] | None = None,
+) -> tuple[Channel[Any], Any]:  # fmt: skip
     """(channel, value) of the first that has one, earlier ones before later ones.
 
     Raises: channel_closed when all are closed and empty; value_invalid; deadline_exceeded; DeadlockError.
@@ -161,7 +183,7 @@ async def select(*channels: Channel[Any], party: str = "", timeout_s: float | No
     while True:
         for channel in channels:
             if not channel.closed or len(channel):
-                found = channel.try_receive(party=party)
+                found = channel.try_receive(party=party, done=None if done is None else partial(done, channel))
                 if found is not None:
                     for other in channels:
                         other._settle()  # this party may have been woken for another one's value

@@ -67,7 +67,7 @@ class Novelty(Struct, frozen=True):
 
 
 def novelty(a: str, b: str, *, embed: Embed | None = None, tolerance: float = TOLERANCE) -> float:
-    """How new `b` is beside `a`, 0 (says the same) to 1; the same whichever comes first."""
+    """How new `b` is beside the earlier `a`, 0 (says the same) to 1."""
     return 1.0 - similarity(a, b, embed=embed, tolerance=tolerance)
 
 
@@ -105,7 +105,7 @@ class NoveltyTracker:
         """The same without keeping it."""
         here, vector, mine = Text(text), self._vector(text), topics(text)
         rarity = rarities([*(t for _, t, _, _ in self._answers), here])
-        ratings = [(agent, self._alike(here, vector, other, at, rarity)) for agent, other, at, _ in self._answers]
+        ratings = [(agent, self._alike(other, at, here, vector, rarity)) for agent, other, at, _ in self._answers]
         most = max(ratings, key=lambda pair: pair[1], default=None)
         score = 1.0 if most is None else 1.0 - most[1]
         new = tuple(name for key, name in mine.items() if not self._topics[key])

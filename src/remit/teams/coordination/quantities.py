@@ -44,6 +44,10 @@ s 86400.0 day days
 s 604800.0 week weeks wk
 s 2629800.0 month months
 s 31557600.0 year years yr yrs
+s 315576000.0 decade decades
+s 3155760000.0 century centuries
+s 1209600.0 fortnight fortnights
+degree 1.0 degree degrees °c
 m 0.001 mm millimeter millimeters
 m 0.01 cm centimeter centimeters
 m 1.0 meter meters metre metres
@@ -79,6 +83,7 @@ _WORDS: Final = {
     **{word: 10.0 * n for n, word in enumerate(_TENS.split(), 2)},
     **{"half": 0.5, "quarter": 0.25, "once": 1.0, "twice": 2.0},
 }
+NUMBER_WORDS: Final = frozenset(_WORDS) | {word for word in _SCALES if len(word) > 2}
 _NUMBER: Final = re.compile(
     r"(?<![\w.])(?P<symbol>[$€£¥₹])?\s?(?P<digits>\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?P<tail>[a-zµ%]{1,12}\b|%)?"
@@ -162,9 +167,12 @@ def _from_digits(match: re.Match[str]) -> Quantity:
     if tail in _SCALES and not (tail in _UNITS and not unit and tail not in ("m", "b", "t", "k", "mm")):
         value, scaled = value * _SCALES[tail], True
         tail = ""
-    if match["scale"]:
+    written = (match["unit"] or "").lower()
+    if match["scale"] == "m" and not unit and _UNITS.get(written, ("",))[0] not in _SYMBOLS.values():
+        unit, scaled = "m", False  # "6.5 m" of no currency are metres
+    elif match["scale"]:
         value *= _SCALES[match["scale"].lower()]
-    for name in (tail, (match["unit"] or "").lower()):
+    for name in (tail, written):
         if name in _UNITS and not unit:
             unit, factor = _UNITS[name]
             value *= factor

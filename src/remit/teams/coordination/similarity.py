@@ -4,7 +4,8 @@
 
 Words are stems with synonyms folded, weighted by how rare they are among the texts at hand; common words hardly count.
 N-grams of two and three characters catch forms and typing mistakes. Numbers agree within a tolerance, units counted
-(quantities.py). With an embedder its cosine takes the place of words and n-grams.
+(quantities.py). With an embedder its cosine takes the place of words and n-grams. Of short texts this is one sign among
+others (evidence.py): the same words can say the opposite, and other words the same.
 
 Source: spec/teams.md 10.
 """
@@ -17,25 +18,35 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from remit.teams.coordination.quantities import TOLERANCE, Quantity, contradict, quantities, shared, without_quantities
-from remit.teams.coordination.stems import COMMON, FLIPS, NEGATIONS, fold
+from remit.teams.coordination.evidence import signs, weighed
+from remit.teams.coordination.number_words import plain_numbers
+from remit.teams.coordination.quantities import (
+    NUMBER_WORDS,
+    TOLERANCE,
+    Quantity,
+    quantities,
+    shared,
+    without_quantities,
+)
+from remit.teams.coordination.stems import COMMON, NEGATIONS, fold
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """texts -> vectors of one length"""
 
-AGAINST: Final = 0.3  # what is left of the likeness of texts that deny each other
-SHORT: Final = 25  # words up to which a text makes one claim
+ALL: Final = 0.999  # the likeness of texts with the same words and amounts
+SHORT: Final = 60  # words up to which two texts are compared sign by sign
 MAX_CHARS: Final = 100_000  # of one text that are looked at
+MAX_TOKENS: Final = 120  # words of a text whose order is looked at
 WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
 
 class Text:
     """A text as it is compared: its words, n-grams and numbers."""
 
-    __slots__ = ("denies", "grams", "negations", "numbers", "words")
+    __slots__ = ("grams", "names", "negations", "numbers", "tokens", "words")
 
     def __init__(self, text: str) -> None:
-        text = text[:MAX_CHARS]
+        text = plain_numbers(text[:MAX_CHARS])
         rest = without_quantities(text)
         raw = [match[0].lower().replace("\u2019", "'").replace("'", "") for match in WORD.finditer(rest)]
         stems = [fold(word) for word in raw if word not in COMMON and word not in NEGATIONS]
@@ -43,13 +54,9 @@ class Text:
         self.negations = sum(word in NEGATIONS for word in raw)
         self.grams = Counter(gram for word in stems for gram in _grams(f" {word} "))
         self.numbers: list[Quantity] = quantities(text)
-        self.denies = (self.negations + sum(word in FLIPS for word in stems)) % 2
-
-    def against(self, other: Text) -> bool:
-        """Whether two short texts deny each other; of long ones it is not known (see claims.py)."""
-        if max(self.words.total(), other.words.total()) > SHORT:
-            return False
-        return self.denies != other.denies or contradict(self.numbers, other.numbers)
+        found = [m[0] for m in WORD.finditer(rest) if m[0].lower() not in NUMBER_WORDS][:MAX_TOKENS]
+        self.tokens = tuple(_token(word.lower()) for word in found)
+        self.names = frozenset(t for word, t in zip(found[1:], self.tokens[1:], strict=True) if word[0].isupper())
 
 
 def similarity(
@@ -73,11 +80,17 @@ def alike(
     a: Text, b: Text, rarity: Mapping[str, float] | None = None, meaning: float | None = None,
     tolerance: float = TOLERANCE,
 ) -> float:  # fmt: skip
-    """`similarity` of prepared texts; `meaning` = the cosine of their embeddings, where there are any."""
-    return _likeness(a, b, rarity, meaning, tolerance) * (AGAINST if a.against(b) else 1.0)
+    """`similarity` of prepared texts, the earlier one first; `meaning` = the cosine of their embeddings."""
+    base = base_of(a, b, rarity, meaning, tolerance)
+    if a.tokens == b.tokens and base > ALL:
+        return 1.0
+    if max(a.words.total(), b.words.total()) > SHORT:
+        return base  # of long texts nobody knows which sentence faces which; see claims.py
+    return weighed(signs(a, b, base, tolerance), meaning=meaning is not None)
 
 
-def _likeness(a: Text, b: Text, rarity: Mapping[str, float] | None, meaning: float | None, tolerance: float) -> float:
+def base_of(a: Text, b: Text, rarity: Mapping[str, float] | None, meaning: float | None, tolerance: float) -> float:
+    """The formula above, before anything else is looked at."""
     words = overlap(a.words, b.words, rarity) if meaning is None else meaning
     grams = overlap(a.grams, b.grams, None) if meaning is None else meaning
     if not a.numbers and not b.numbers:
@@ -115,6 +128,12 @@ def cosine(a: Sequence[float], b: Sequence[float]) -> float:
     dot = sum(x * y for x, y in zip(a, b, strict=True))
     size = math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
     return dot / size if size else 0.0
+
+
+def _token(word: str) -> str:
+    """A word as its order is compared: common words and figures as they are, others by their stem."""
+    word = word.replace("\u2019", "'").replace("'", "")
+    return word if word in COMMON or word in NEGATIONS else fold(word)
 
 
 def _grams(word: str) -> list[str]:

@@ -128,7 +128,7 @@ class _Activation:
             async with asyncio.TaskGroup() as group:
                 for task in self.crew.tasks:
                     group.create_task(self._task(task))
-        except ExceptionGroup as e:
+        except BaseExceptionGroup as e:
             raise first_error(e) from None
 
     async def _task(self, task: Task) -> None:

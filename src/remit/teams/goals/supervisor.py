@@ -9,7 +9,7 @@ from typing import Any, Final, Unpack
 from remit.agents.agent import Agent
 from remit.errors import Denied, Invalid, Unavailable
 from remit.teams.goals.plan import ADDED, PlannedNode, PlannedWorkflow, plan_data, read_plan
-from remit.teams.members import own_calls
+from remit.teams.members import narrowed, own_calls, write_ceiling
 from remit.teams.outcome import TeamEnd
 from remit.teams.patterns._shared import TeamOptions, named, prompt, refuse, section
 from remit.teams.team import Team
@@ -142,6 +142,7 @@ class Goal(Team):
         member = self.workers.get(node.name, self.worker)
         if not isinstance(member, Agent) and not hasattr(member, "carry_out") and not _is_async(member):
             member = member(node)
+        member = narrowed(member, ceiling=write_ceiling(node.file_scopes))  # the plan's word counts, not the prompt's
         return await work.ask(member, asked, key=f"node/{node.id}", reads=[outputs[d] for d in node.depends_on])
 
     async def _approved(self, work: Work, plan: PlannedWorkflow, number: int) -> None:

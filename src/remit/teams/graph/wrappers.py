@@ -11,9 +11,10 @@ import msgspec
 from remit.core.events import EffectFailed
 from remit.core.schema import encode_foreign
 from remit.errors import Denied, Exhausted, Invalid
+from remit.ports.user_code import user_code
 from remit.teams.graph.context import NodeContext
 from remit.teams.graph.nodes import fill
-from remit.teams.outcome import TeamEnd, UserCode
+from remit.teams.outcome import TeamEnd, code_failed
 from remit.teams.work import Place
 
 if TYPE_CHECKING:
@@ -143,15 +144,14 @@ async def run_retry(execution: Execution, node: Node, values: dict[str, Any], pl
         record = work.recorded.get(f"{key}/failed") if work.recorded is not None else None
         if record is not None and attempt < times:
             continue
-        code = UserCode(node.name)
         result: Result = ({}, None)
-        with code:
+        with user_code(TeamEnd) as code:
             result = await _one_try(execution, node, values, key, last=attempt == times)
         if code.error is None:
             return result
         if attempt == times or getattr(code.error, "family", "") in ("Conflict", "Denied"):
             raise code.error
-        e = code.as_remit_error()
+        e = code_failed(node.name, code.error)
         work.scope.emit(EffectFailed(f"{key}/failed", e.code, e.message, e.hint, e.retryable))
         await work.runtime.clock.sleep(wait)
         wait *= options["factor"]

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Unpack
 
 from msgspec import Struct
 
+from remit.teams.patterns._peers import PeerOptions, Peers
 from remit.teams.patterns._shared import (
-    CLAIMS,
-    Measure,
     MemberName,
-    TeamOptions,
     calls,
-    measure_of,
     measured,
-    named,
     needed,
     normal,
     prompt,
     refuse,
     section,
 )  # fmt: skip
-from remit.teams.team import Team
 from remit.teams.values import Answer, Dissent, Estimate, text_of
 from remit.teams.work import AT_ONCE, Work
 
@@ -31,7 +26,7 @@ AGGREGATES: Final = ("majority_vote", "best_of_n", "concatenate", "llm_synthesiz
 AGREED: Final = 0.9
 
 
-class Ensemble(Team):
+class Ensemble(Peers):
     """Independent answers, aggregated.
 
     When: one answer may be wrong by chance, and several are affordable (classification, numbers, drafts to choose of).
@@ -54,36 +49,26 @@ class Ensemble(Team):
         aggregate: str = "majority_vote",
         metric: Callable[[Any], float] | None = None,
         synthesizer: Any = None,
-        agreement: Measure | str | None = CLAIMS,
-        at_once: int = AT_ONCE,
-        **options: Unpack[TeamOptions],
+        **options: Unpack[PeerOptions],
     ) -> None:
-        given: Sequence[Any] = members[0] if len(members) == 1 and isinstance(members[0], list | tuple) else members
-        given_options, name = named(options, "ensemble")
-        where = f"ensemble {name}"
-        if len(given) < 2:
-            raise refuse(where, f"{len(given)} members", "Give at least two.")
+        others = {} if synthesizer is None else {"synthesizer": synthesizer}
+        super().__init__("ensemble", "member", members, options, others=others)
         if aggregate not in AGGREGATES:
-            raise refuse(where, f"aggregate={aggregate!r}", f"One of: {', '.join(AGGREGATES)}")
-        if (aggregate == "best_of_n") != (metric is not None):
-            raise refuse(where, f"aggregate={aggregate} metric={metric!r}", "best_of_n needs metric=, the others none.")
-        if (aggregate == "llm_synthesize") != (synthesizer is not None):
-            raise refuse(where, f"aggregate={aggregate} synthesizer={synthesizer!r}", "Only llm_synthesize needs one.")
-        self.asked, self.aggregate, self.metric, self.synthesizer = tuple(given), aggregate, metric, synthesizer
-        self.agreement, self.at_once = measure_of(agreement), at_once
-        roles: dict[str, Any] = {f"member {i}": m for i, m in enumerate(given, 1)}
-        if synthesizer is not None:
-            roles["synthesizer"] = synthesizer
-        super().__init__(name, self._work, members=roles, kind="ensemble", **given_options)
+            raise refuse(self.where, f"aggregate={aggregate!r}", f"One of: {', '.join(AGGREGATES)}")
+        for option, value, wants in (("metric", metric, "best_of_n"), ("synthesizer", synthesizer, "llm_synthesize")):
+            if (aggregate == wants) != (value is not None):
+                why = f"aggregate={aggregate} {option}={value!r:.60}"
+                raise refuse(self.where, why, f"{wants} needs {option}=, the others none.")
+        self.aggregate, self.metric, self.synthesizer = aggregate, metric, synthesizer
 
     def estimate(self) -> Estimate:
         """n, and 1 for a synthesis."""
         pairs = [(m, 1, 1) for m in self.members.values()]
-        return calls(pairs, f"{len(self.asked)} members" + (" + 1" if self.synthesizer is not None else ""))
+        return calls(pairs, f"{len(self.peers)} members" + (" + 1" if self.synthesizer is not None else ""))
 
     async def _work(self, work: Work, task: Any) -> Any:
         progress = work.progress
-        progress.total = len(self.asked) + 1
+        progress.total = len(self.peers) + 1
 
         async def one(i: int, member: Any) -> Answer:
             answer = await work.ask(member, task, key=f"member[{i}]", reads=[])
@@ -92,7 +77,7 @@ class Ensemble(Team):
                 progress.artifacts[f"{i + 1} {answer.member}"] = answer.output
             return answer
 
-        answers = await work.ask_all([partial(one, i, m) for i, m in enumerate(self.asked)], at_once=self.at_once)
+        answers = await work.ask_all([partial(one, i, m) for i, m in enumerate(self.peers)], at_once=self.at_once)
         there = needed(answers)
         progress.output = there[0].output
         score = measured(work, {f"{i + 1} {a.member}": a.text for i, a in enumerate(answers) if a.ok}, self.agreement)

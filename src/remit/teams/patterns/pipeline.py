@@ -8,6 +8,7 @@ from typing import Any, Final, Unpack
 from msgspec import Struct
 
 from remit.teams.members import name_of
+from remit.teams.patterns._peers import one_list
 from remit.teams.patterns._shared import MemberName, TeamOptions, calls, named, prompt, refuse, section
 from remit.teams.team import Team
 from remit.teams.values import Estimate, text_of
@@ -38,8 +39,7 @@ class Pipeline(Team):
     """
 
     def __init__(self, *stages: Any, **options: Unpack[TeamOptions]) -> None:
-        given = stages[0] if len(stages) == 1 and isinstance(stages[0], list | tuple) else stages
-        self.stages: Sequence[Stage] = tuple(s if isinstance(s, Stage) else Stage(s) for s in given)
+        self.stages: Sequence[Stage] = tuple(s if isinstance(s, Stage) else Stage(s) for s in one_list(stages))
         given_options, name = named(options, "pipeline", on_failure="fail")
         if not 1 <= len(self.stages) <= MAX_STAGES:
             raise refuse(f"pipeline {name}", f"{len(self.stages)} stages", f"Give from 1 to {MAX_STAGES}.")

@@ -7,22 +7,18 @@ from typing import Any, Final, Unpack
 
 from msgspec import Struct
 
+from remit.teams.patterns._peers import PeerOptions, Peers
 from remit.teams.patterns._shared import (
-    CLAIMS,
-    Measure,
     MemberName,
-    TeamOptions,
     calls,
-    measure_of,
     measured,
-    named,
     needed,
     normal,
     prompt,
     refuse,
     section,
 )  # fmt: skip
-from remit.teams.team import LONG_TIMEOUT_S, Team
+from remit.teams.team import LONG_TIMEOUT_S
 from remit.teams.values import Answer, Estimate, text_of
 from remit.teams.work import AT_ONCE, Work
 
@@ -30,7 +26,7 @@ MAX_ITERATIONS: Final = 10  # Source: spec/teams.md 3
 CONVERGENCE: Final = 0.9  # Source: spec/teams.md 3
 
 
-class Swarm(Team):
+class Swarm(Peers):
     """All roles see what all of them said last, and say it better.
 
     When: a result must satisfy several views at once, and nobody is in charge (plans, designs, trade-offs).
@@ -50,28 +46,19 @@ class Swarm(Team):
         *roles: Any,
         max_iterations: int = MAX_ITERATIONS,
         convergence: float = CONVERGENCE,
-        agreement: Measure | str | None = CLAIMS,
-        at_once: int = AT_ONCE,
-        **options: Unpack[TeamOptions],
+        **options: Unpack[PeerOptions],
     ) -> None:
-        given = roles[0] if len(roles) == 1 and isinstance(roles[0], list | tuple) else roles
-        given_options, name = named(options, "swarm", timeout_s=LONG_TIMEOUT_S)
-        where = f"swarm {name}"
-        if len(given) < 2:
-            raise refuse(where, f"{len(given)} roles", "Give at least two.")
+        super().__init__("swarm", "role", roles, options, timeout_s=LONG_TIMEOUT_S)
         if not 1 <= max_iterations <= 1_000 or not 0 < convergence <= 1:
-            raise refuse(where, f"max_iterations={max_iterations} convergence={convergence}",
+            raise refuse(self.where, f"max_iterations={max_iterations} convergence={convergence}",
                          "max_iterations from 1 to 1000, convergence above 0 and at most 1.")  # fmt: skip
-        self.roles, self.max_iterations, self.convergence = tuple(given), max_iterations, convergence
-        self.agreement, self.at_once = measure_of(agreement), at_once
-        members = {f"role {i}": r for i, r in enumerate(given, 1)}
-        super().__init__(name, self._work, members=members, kind="swarm", **given_options)
+        self.max_iterations, self.convergence = max_iterations, convergence
 
     def estimate(self) -> Estimate:
         """Roles x iterations."""
         fewest = 1 if self.agreement is not None else min(2, self.max_iterations)
-        pairs = [(role, fewest, self.max_iterations) for role in self.roles]
-        return calls(pairs, f"{len(self.roles)} roles x {self.max_iterations} iterations")
+        pairs = [(role, fewest, self.max_iterations) for role in self.peers]
+        return calls(pairs, f"{len(self.peers)} roles x {self.max_iterations} iterations")
 
     async def _work(self, work: Work, task: Any) -> Any:
         progress = work.progress
@@ -79,7 +66,7 @@ class Swarm(Team):
         shared: dict[int, Answer] = {}
         for number in range(1, self.max_iterations + 1):
             before = dict(shared)
-            asked = [partial(self._one, work, task, number, i, before) for i in range(len(self.roles))]
+            asked = [partial(self._one, work, task, number, i, before) for i in range(len(self.peers))]
             answers: list[Answer] = await work.ask_all(asked, at_once=self.at_once)
             if not before:
                 needed(answers)
@@ -100,14 +87,14 @@ class Swarm(Team):
         others = [section(f"{a.member} said", a.text) for _, a in sorted(before.items())]
         ask = "Give your own answer; take over what convinces you, and keep what you still hold." if others else ""
         asked = prompt(section("Task", text_of(task)), *others, ask)
-        return await work.ask(self.roles[i], asked, key=f"iteration/{number}/role[{i}]", reads=list(before.values()))
+        return await work.ask(self.peers[i], asked, key=f"iteration/{number}/role[{i}]", reads=list(before.values()))
 
     def _convergence(self, work: Work, shared: dict[int, Answer], before: dict[int, Answer]) -> float:
         if self.agreement is not None and len(shared) > 1:
             answers = {f"{i + 1} {a.member}": a.text for i, a in sorted(shared.items())}
             return measured(work, answers, self.agreement) or 0.0
         same = [i for i, a in shared.items() if i in before and normal(before[i].text) == normal(a.text)]
-        return len(same) / len(self.roles)
+        return len(same) / len(self.peers)
 
     def _joined(self, shared: dict[int, Answer]) -> Any:
         """One answer when all say the same, else all of them."""

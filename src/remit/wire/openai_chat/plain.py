@@ -1,8 +1,8 @@
 """openai-chat: the short way to a Reply, for the shape that most replies have.
 
 The idea: a typed decoder reads only what a plain reply needs and skips the rest, at a third of the cost. Whatever it
-does not know as plain (thinking, audio, other counts, an error, list content, JSON that needs repair) is None: then `decode.py`
-reads it all and says what is wrong. Both give the same Reply.
+does not know as plain (thinking, audio, other counts, an error, list content, JSON that needs repair) is None: then
+`decode.py` reads it all and says what is wrong. Both give the same Reply.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from simulation.deadlocks import one
 from unit.teams.in_loop import in_loop
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_planted_cycles_are_found_and_slow_peers_are_none(seed: int) -> None:
     """Small count of tests/simulation/deadlocks.py."""
     assert asyncio.run(one(seed)) == []
@@ -31,8 +31,8 @@ async def test_a_full_channel_suspends_its_sender_and_the_wait_is_seen() -> None
         group.create_task(channel.send(3, party="a", priority=200))
         await asyncio.sleep(0)
         assert list(graph.waits) == ["a"]
-        assert list(graph.waits["a"].wakers()) == ["b"]
-        assert "full" in graph.waits["a"].why
+        assert list(graph.waits["a"][0].wakers()) == ["b"]
+        assert "full" in graph.waits["a"][0].why
         assert [await channel.receive(party="b") for _ in range(3)] == [2, 1, 3]
     assert graph.waits == {}
 
@@ -118,7 +118,7 @@ async def test_joins_need_all_and_a_person_is_outside() -> None:
         assert graph.found == []
         with pytest.raises(DeadlockError):
             await graph.wait("c", ["a", "c"], every=True)
-        with pytest.raises(RemitError, match="waits already"):
-            await graph.wait("a", [])
+        with pytest.raises(RemitError, match="is no party"):
+            await graph.wait("z", [])
         graph.wake("a")
         graph.wake("b")

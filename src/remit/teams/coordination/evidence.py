@@ -1,0 +1,144 @@
+"""What speaks for or against two short texts saying the same, beyond how many words they share.
+
+Words alone cannot tell "rates rose from 3 to 40" from "rates fell from 40 to 3", nor a claim from the same sentence
+about somebody else. So a pair is looked at as a whole, and each sign is a number from 0 to 1:
+
+    base        the likeness of words, n-grams and numbers (similarity.py), or of meanings where there are any
+    facing      both have words of which the other has no form and no near spelling
+    order       words in both stand in another order: somebody said it in words of their own
+    denies      one denies what the other says: negations, and opposites that face each other
+    figures     figures that contradict, agree, are missing on one side, or new
+    frame       the sentence around stays, and words in it are replaced or denied: another claim in the old frame
+    extends     the new text has all of the earlier one, and more
+    names       a name that the earlier text does not have
+
+The signs are weighed in log-odds. The weights were fitted on labelled pairs (bench/novelty_fit.py); what they reach on
+pairs that nobody had looked at is printed by bench/novelty.py. Source: logistic regression; Zhang et al., "PAWS:
+Paraphrase Adversaries from Word Scrambling" (2019), for why shared words are not enough.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+from remit.teams.coordination.quantities import contradict, shared
+from remit.teams.coordination.stems import COMMON, FLIPS, NEGATIONS, fold
+
+if TYPE_CHECKING:
+    from remit.teams.coordination.similarity import Text
+
+_FREQUENT: Final = """
+make take give get use need come go people person time year day way thing work new old first last long little good part
+place case week month number point company world life hand high small large next early young important few public bad
+able find tell ask seem feel try leave call keep let begin show hear play run move like live believe hold bring happen
+write provide sit stand lose pay meet include continue set learn change lead understand watch follow stop create speak
+read allow add spend grow open walk win offer remember love consider appear buy wait serve die send expect build stay
+fall cut reach kill remain suggest raise pass sell require report decide pull still put become want mean say see know
+think look help turn start
+"""
+FREQUENT: Final = frozenset(fold(word) for word in _FREQUENT.split())
+FREQUENT_WEIGHT: Final = 0.45  # of a word that most texts have, beside 1
+NEAR: Final = 0.65  # bigrams shared by two spellings that count as near
+MAX_ALIGNED: Final = 60  # words in both whose order is compared
+SIGNS: Final = (
+    "base", "denies", "contradicts", "agrees", "new_figures", "one_sided", "order", "names", "frame_replaced",
+    "frame_denied", "frame_contradicts", "replaced", "facing", "extends",
+)  # fmt: skip
+BY_WORDS: Final = (0.77, dict(zip(SIGNS, (2.78, -0.47, -1.67, 1.79, -2.11, -0.98, 2.36, -0.14, -5.21, -4.96, -3.89,
+                                          -0.67, -1.65, -3.12), strict=True)))  # fmt: skip
+"""bias and weights where the base is the likeness of words. Source: bench/novelty_fit.py"""
+BY_MEANING: Final = (-2.46, dict(zip(SIGNS, (6.29, -0.14, -1.42, 1.20, -0.99, -0.77, 1.86, -0.06, -7.00, -4.81, -3.52,
+                                             0.0, -0.58, -3.23), strict=True)))  # fmt: skip
+"""the same where it is the cosine of embeddings. Source: bench/novelty_fit.py --embed"""
+
+
+def signs(earlier: Text, new: Text, base: float, tolerance: float) -> tuple[float, ...]:
+    """The signs of a pair in the order of SIGNS."""
+    old_words, new_words = _content(earlier), _content(new)
+    covered, back = _covered(new_words, old_words), _covered(old_words, new_words)
+    denies = float(_denies(earlier, new, old_words, new_words))
+    conflict = float(contradict(earlier.numbers, new.numbers))
+    both = bool(earlier.numbers) and bool(new.numbers)
+    fresh = sum(not any(n.agrees(o, tolerance) for o in earlier.numbers) for n in new.numbers)
+    frame, replaced, extra = _frame(earlier.tokens, new.tokens)
+    return (
+        base, denies, conflict, shared(earlier.numbers, new.numbers, tolerance) if both else 0.0, min(fresh, 3) / 3,
+        float(bool(earlier.numbers) != bool(new.numbers)), _order(old_words, new_words),
+        float(any(name not in old_words for name in new.names)), frame * replaced, frame * denies, frame * conflict,
+        replaced, min(1 - covered, 1 - back), max(0.0, 5 * back - 4) * extra,
+    )  # fmt: skip
+
+
+def weighed(values: Sequence[float], *, meaning: bool) -> float:
+    """How likely it is that both say the same, 0 to 1; `meaning` = the base is a cosine of embeddings."""
+    bias, weights = BY_MEANING if meaning else BY_WORDS
+    odds = bias + sum(weights[name] * value for name, value in zip(SIGNS, values, strict=True))
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
+
+
+def _content(text: Text) -> list[str]:
+    """Its words that say something, in order, opposites folded to one."""
+    return [FLIPS.get(t, t) for t in text.tokens if t not in COMMON and t not in NEGATIONS]
+
+
+def _weight(word: str) -> float:
+    return FREQUENT_WEIGHT if word in FREQUENT else 1.0
+
+
+def _covered(words: Sequence[str], others: Sequence[str]) -> float:
+    mine, known = set(words), set(others)
+    total = sum(map(_weight, mine))
+    if not total:
+        return 1.0
+    return sum(_weight(word) * max((_near(word, other) for other in known), default=0.0) for word in mine) / total
+
+
+@lru_cache(maxsize=50_000)
+def _near(a: str, b: str) -> float:
+    """1 = the same stem; in part for forms of one word."""
+    if a == b:
+        return 1.0
+    if min(len(a), len(b)) < 4:
+        return 0.0
+    if a[:5] == b[:5] or (a[:4] == b[:4] and abs(len(a) - len(b)) <= 3):
+        return 0.8
+    first, second = {a[i : i + 2] for i in range(len(a) - 1)}, {b[i : i + 2] for i in range(len(b) - 1)}
+    dice = 2 * len(first & second) / (len(first) + len(second))
+    return 0.8 * dice if dice >= NEAR else 0.0
+
+
+def _denies(a: Text, b: Text, a_words: Sequence[str], b_words: Sequence[str]) -> bool:
+    """Whether one denies the other: negations of both, and words whose opposite stands in the other text."""
+    flips = sum(
+        1 for word in set(a.words) | set(b.words)
+        if word in FLIPS and (word in a.words) != (word in b.words)
+        and FLIPS[word] in (b.words if word in a.words else a.words)
+        and FLIPS[word] not in (a.words if word in a.words else b.words)
+    )  # fmt: skip
+    return bool((a.negations + b.negations + flips) % 2)
+
+
+def _order(a: Sequence[str], b: Sequence[str]) -> float:
+    """How many pairs of words in both stand the other way round, 0 to 1."""
+    places = [(i, a.index(word)) for i, word in enumerate(b) if word in a][:MAX_ALIGNED]
+    pairs = list(combinations(places, 2))
+    return sum(p[1] > q[1] for p, q in pairs) / len(pairs) if pairs else 0.0
+
+
+def _frame(a: Sequence[str], b: Sequence[str]) -> tuple[float, float, float]:
+    """(share of words that stay in place, of words replaced in between, of words that only `b` has), 0 to 1 each."""
+    matcher = SequenceMatcher(None, a, b, autojunk=False)
+    frame = 2 * sum(block.size for block in matcher.get_matching_blocks()) / max(1, len(a) + len(b))
+    replaced = extra = 0
+    for kind, i1, i2, j1, j2 in matcher.get_opcodes():
+        gone = sum(t not in COMMON and t not in b for t in a[i1:i2])
+        come = sum(t not in COMMON and t not in a for t in b[j1:j2])
+        replaced += min(gone, come) if kind == "replace" else 0
+        extra += max(0, come - gone)
+    least = max(1, min(sum(t not in COMMON for t in a), sum(t not in COMMON for t in b)))
+    return frame, min(1.0, 2 * replaced / least), min(1.0, extra / 4)
