@@ -66,7 +66,7 @@ WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.pat
                    "run.instructions", "encryption.mode", "encryption.key", "encryption.algorithm",
                    "encryption.subject",
                    "leak_guard.mode", "leak_guard.random", "leak_guard.sensitivity",
-                   "remit.enable", "policy.site", "policy.cedar", "roles",
+                   "remit.enable", "policy.site", "policy.cedar", "policy.token_issuer", "roles",
                    "mcp", *MODEL_SECTIONS, *GUARDRAIL_KEYS, "second_factor.tools", "second_factor.hosts")  # fmt: skip
 """keys that an untrusted project file may not set"""
 POSTGRES: Final = ("postgres://", "postgresql://")
@@ -426,6 +426,7 @@ def _defaults() -> Iterator[tuple[str, Any]]:
             yield name, {"model.max_turns": DEFAULT_MAX_TURNS, "run.instructions": ""}.get(name)
     yield from (("remit.allow", ()), ("remit.deny", ()), ("remit.enable", ()), ("limits", {}), ("roles", {}))
     yield from (("policy", PolicySection()), ("policy.narrowed", None), ("policy.site", ""), ("policy.cedar", ""))
+    yield "policy.token_issuer", ""
     yield from (("journal.path", str(state_folder() / "journal.db")), ("journal.witness", ""), ("mcp", ()))
     yield from (("encryption.mode", "off"), ("encryption.key", ""), ("encryption.subject", ""))
     yield from MODEL_SECTIONS.items()

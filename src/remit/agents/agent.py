@@ -51,6 +51,7 @@ class Agent:
         "prepared",
         "remit",
         "settings",
+        "tokens",
         "tools",
     )
 
@@ -88,6 +89,8 @@ class Agent:
         self.labels: LabelFile | None = _label_file(labels)
         self.conceal = conceal
         self.cancel = cancel
+        self.tokens: tuple[str, ...] = ()
+        """revocation ids of the tokens that its remit stands on; journalled with a run"""
         self.prepared: Any = None
         """what a runtime keeps between runs of this agent"""
 

@@ -87,6 +87,7 @@ def spec_data(agent: Agent, tools: dict[str, Tool]) -> dict[str, Any]:
         "max_parallel": agent.max_parallel,
         **({} if agent.labels is None else {"labels": agent.labels}),
         **({"conceal": True} if agent.conceal else {}),
+        **({"tokens": agent.tokens} if agent.tokens else {}),
     }
 
 
@@ -143,7 +144,7 @@ def agent_of(name: str, model: Any, spec: dict[str, Any], remit: Remit, budget: 
             f"this run needs {what} of its program",
             hint="Resume it there: runtime.resume(run_id, agent)",
         )
-    return Agent(
+    agent = Agent(
         name,
         model,
         instructions=spec.get("instructions", ""),
@@ -156,3 +157,5 @@ def agent_of(name: str, model: Any, spec: dict[str, Any], remit: Remit, budget: 
         labels=msgspec.json.encode(spec["labels"]) if "labels" in spec else None,
         conceal=spec.get("conceal", False),
     )
+    agent.tokens = tuple(spec.get("tokens", ()))
+    return agent

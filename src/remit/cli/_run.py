@@ -14,21 +14,15 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from msgspec import structs
-
 from remit.agents.agent import Agent
-from remit.agents.prepare import agent_of
 from remit.cli import EXIT_CANCELLED, STARTED_HERE, _output, exit_of
 from remit.cli._ask import TerminalApprover, with_second_factor
 from remit.cli._open import event_line, find_run, open_runtime
 from remit.cli._progress import Progress, summary
 from remit.cli._result import run_result
+from remit.cli._resume import breakpoints, resumed_agent
 from remit.config import Settings, load, resolve_secret
-from remit.core.budget import Budget
-from remit.core.events import RunStarted
-from remit.core.grants import parse_grant
 from remit.core.model import Settings as Sampling
-from remit.core.remit import Remit
 from remit.errors import Invalid, RemitError
 from remit.guard.policy import rulebook_of
 from remit.journal.fork import lineage
@@ -37,6 +31,7 @@ from remit.models.handle import ModelHandle
 from remit.ports.stream import run_loop
 
 AGENT_NAME: Final = "cli"
+TOKEN_VARIABLES: Final = ("REMIT_TOKEN", "REMIT_TOKEN_KEY")
 CLOSING_S: Final = 3.0
 """how long a thread of a tool that passed its deadline may hold up the end of the process"""
 
@@ -90,6 +85,7 @@ class _Command:
         if not os.path.isdir(self.folder):
             raise Invalid("usage_invalid", f"--workspace {args.workspace!r} is not a folder")
         self.progress = Progress()
+        self.token: Any = None
         self.run_id = ""
         self.stop_reason = ""
         self.cancel: Callable[[str], None] = lambda reason: None
@@ -101,8 +97,15 @@ class _Command:
         settings = settings_of(self.args, folder)
         terminal = _output.interactive() and not self.args.json
         approver = with_second_factor(TerminalApprover(), settings) if terminal else None
-        options = {"approver": approver, "limits": settings.limits, "rulebook": rulebook_of(settings)}
+        verified = self._verified(settings)
+        options: dict[str, Any] = {
+            "approver": approver, "limits": settings.limits, "rulebook": rulebook_of(settings),
+        }  # fmt: skip
+        if verified is not None:
+            options["ceiling"] = verified.remit
         async with open_runtime(settings, workspace=folder, **options) as runtime:
+            if verified is not None:
+                runtime.revocations.hold(verified.revocation_ids, verified.remit, runtime.clock.now_ms())
             if self.args.pool is not None:
                 return await self._submit(runtime, settings)
             run = await self._run(runtime, settings)
@@ -118,11 +121,28 @@ class _Command:
             guard.start()
         return code
 
+    def _verified(self, settings: Settings) -> Any:
+        """What the given token grants; None = there is none. Raises before anything is opened or written."""
+        if not (self.args.token or self.args.token_key or any(os.environ.get(name) for name in TOKEN_VARIABLES)):
+            return None
+        from remit.cli._token import presented
+
+        self.token = presented(self.args, settings, os.environ)
+        return self.token
+
+    def _within(self, agent: Agent) -> Agent:
+        """The agent under the token: never more than either, and its run says so to whoever goes on with it."""
+        if self.token is not None:
+            own = agent.remit.with_implied([f"model:{getattr(agent.model, 'name', '')}"])
+            agent.remit = self.token.remit.meet(own)
+            agent.tokens = tuple(dict.fromkeys((*agent.tokens, *self.token.revocation_ids)))
+        return agent
+
     async def _submit(self, runtime: Any, settings: Settings) -> int:
         """Leave the run to a pool."""
         from remit.cli._worker import leave_to_pool
 
-        run_id = await leave_to_pool(runtime, settings, new_agent(settings), self.args)
+        run_id = await leave_to_pool(runtime, settings, self._within(new_agent(settings)), self.args)
         if self.args.json:
             _output.json_line({"type": "result", "status": "ok", "run_id": run_id, "pool": self.args.pool})
         else:
@@ -140,7 +160,7 @@ class _Command:
         try:
             if self.args.resume is not None:
                 return await self._resume(runtime, settings)
-            agent = new_agent(settings)
+            agent = self._within(new_agent(settings))
             if not self.args.json:
                 _output.say(f"remit    {agent.model.name} in {runtime.workspace}", "dim")
             return await runtime.run(
@@ -160,7 +180,7 @@ class _Command:
         recorded = Recorded(lineage(runtime.journal, run_id))
         agent = None
         if recorded.done is None:
-            agent = resumed_agent(recorded.started, settings, self.args)
+            agent = self._within(resumed_agent(recorded.started, settings, self.args))
             self.run_id = run_id
         if not self.args.json:
             _output.say(f"Resume   {run_id}")
@@ -197,15 +217,6 @@ class _Command:
             self.cancel(reason)
 
 
-def breakpoints(args: Any) -> Any:
-    """Where a resumed run parks again; None = nowhere."""
-    if not args.break_at and args.step is None:
-        return None
-    from remit.agents.breakpoints import Breakpoints
-
-    return Breakpoints(*args.break_at, steps=args.step)
-
-
 class _Broken:
     """A run whose journal failed under way: it can be resumed, and has no other result."""
 
@@ -240,44 +251,6 @@ def handle_of(settings: Settings) -> ModelHandle:
     reference = settings["model.api_key"]
     key = resolve_secret(reference, os.environ) if reference else None
     return ModelHandle(settings["model.name"], base_url=settings["model.base_url"] or "", api_key=key)
-
-
-def resumed_agent(started: RunStarted, settings: Settings, args: Any) -> Agent:
-    """The agent of the journal. Flags may narrow it and set new ceilings; its grants stay what they were."""
-    _check_kept(started, args)
-    spec = started.spec
-    key = None
-    if settings["model.name"] == started.model and settings["model.api_key"]:
-        key = resolve_secret(settings["model.api_key"], os.environ)
-    base_url = args.base_url or spec.get("base_url", "")
-    model = ModelHandle(started.model, base_url=base_url, api_key=key)
-    remit = Remit.from_data(started.remit)
-    if args.deny:
-        remit = remit.meet(Remit.deny(*args.deny))
-    ceilings = {k: v for k, v in (("usd", args.budget_usd), ("seconds", args.deadline_s)) if v is not None}
-    budget = structs.replace(Budget(**started.budget), **ceilings)
-    return agent_of(started.agent, model, spec, remit, budget)
-
-
-def _check_kept(started: RunStarted, args: Any) -> None:
-    """Refuse flags that would make another run of it; what only repeats the run's own is fine."""
-    spec = started.spec
-    held = {grant for layer in started.remit.get("layers", []) for grant in layer["grants"] or ()}
-    given = {str(parse_grant(text)) for text in args.allow or ()}
-    tools = None if args.tools is None else [name.strip() for name in args.tools.split(",") if name.strip()]
-    for flag, asked, own in (
-        ("TASK", args.task, started.task),
-        ("--model", args.model, started.model),
-        ("--instructions", args.instructions, spec.get("instructions", "")),
-        ("--max-turns", args.max_turns, spec.get("max_turns")),
-        ("--tools", tools, spec.get("tools")),
-        ("--allow", sorted(given - held) or None, []),
-    ):
-        if asked is not None and asked != own:
-            hint = "Leave it out, or start a new run."
-            raise Invalid(
-                "usage_invalid", f"{flag} does not go with --resume: a run keeps what it began with", hint=hint
-            )
 
 
 def _show(run: Any, turns: int) -> None:

@@ -38,6 +38,8 @@ deny = ["fs.read:**/.env"]
 # rules = [{ match = "shell:git push *", decision = "deny" }]
 # site = "site.toml"                   # (trust) a site policy file
 # cedar = "site.cedar"                 # (trust) a site policy in Cedar
+# (trust) whose tokens count, a public key: remit token --help
+# token_issuer = "c1900554dce892b76143372b6f2480cbde504c0b20362178b890039a6bcdcc15"
 
 [budget]
 # usd = 0.50

@@ -17,6 +17,8 @@ def add(parser: Any) -> None:
     parser.add_argument("--base-url", metavar="URL", help="address of the model's API, version prefix included")
     parser.add_argument("--allow", metavar="GRANT", action="append", help="a grant, as fs.read:src/** (repeat)")
     parser.add_argument("--deny", metavar="GRANT", action="append", help="a denial; it beats every grant (repeat)")
+    parser.add_argument("--token", metavar="FILE", help="a token that the run stays within (REMIT_TOKEN), - = a pipe")
+    parser.add_argument("--token-key", metavar="FILE", help="its holder's private key (REMIT_TOKEN_KEY), - = a pipe")
     parser.add_argument("--budget-usd", metavar="X", type=float, help="most that the run may cost, in US dollars")
     parser.add_argument("--deadline-s", metavar="N", type=float, help="seconds for the whole run, waits included")
     parser.add_argument("--max-turns", metavar="N", type=int, help="model turns at most (default: 10)")

@@ -54,7 +54,9 @@ def authority_keys(file: ConfigFile, found: Mapping[str, Any], place: str) -> di
         path = getattr(file.policy, name)
         if path:
             out[f"policy.{name}"] = os.path.join(os.path.dirname(place), os.path.expanduser(path))
-    own = structs.replace(file.policy, site=None, cedar=None)
+    if file.policy.token_issuer:
+        out["policy.token_issuer"] = file.policy.token_issuer
+    own = structs.replace(file.policy, site=None, cedar=None, token_issuer=None)
     if own != PolicySection():
         out["policy"] = own
     if file.roles:

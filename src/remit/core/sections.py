@@ -95,6 +95,13 @@ class PolicySection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     otherwise: Literal["allow", "ask", "capture", "deny"] | None = None
     site: Annotated[str, Meta(description="a site policy file (TOML)", min_length=1)] | None = None
     cedar: Annotated[str, Meta(description="a site policy file (Cedar, extra policy)", min_length=1)] | None = None
+    token_issuer: (
+        Annotated[
+            str,
+            Meta(description="public key of who may issue tokens to use here, 64 hex digits", pattern="^[0-9a-f]{64}$"),
+        ]
+        | None
+    ) = None
 
 
 class RoleSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

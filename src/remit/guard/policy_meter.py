@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -30,6 +31,10 @@ from remit.errors import Denied
 
 if TYPE_CHECKING:
     from remit.guard.handles import Lease
+
+
+TOKEN: Final = "token:"
+"""what the revocation id of a token begins with, where ids of grants stand too"""
 
 
 class Counter:
@@ -267,12 +272,13 @@ class InFlight:
 
 
 class Revocations:
-    """All revoked grant ids of a runtime, and its effects under way."""
+    """All revoked ids of a runtime (of grants, and `token:ID` of tokens), and its effects under way."""
 
-    __slots__ = ("_ids", "active", "running")
+    __slots__ = ("_held", "_ids", "active", "running")
 
     def __init__(self) -> None:
         self._ids: dict[str, set[str]] = {}
+        self._held: dict[str, list[tuple[str, Remit]]] = {}
         self.active = False
         """whether anything was revoked"""
         self.running: set[InFlight] = set()
@@ -281,7 +287,26 @@ class Revocations:
         """Revoke a grant in a run and all below it ("" = in every run); returns how many effects it stopped."""
         self._ids.setdefault(grant_id, set()).add(run_id)
         self.active = True
+        if grant_id.startswith(TOKEN):
+            return sum(self._revoke_all(remit, now_ms, run) for run, remit in self._held.get(grant_id, ()))
         return sum(flight.stop(grant_id, now_ms) for flight in list(self.running))
+
+    def hold(self, tokens: Iterable[str], remit: Remit, now_ms: int, run_id: str = "") -> None:
+        """A run ("" = every run) stands on these tokens: once one is revoked, all grants of `remit` are, in that run.
+
+        Args:
+            tokens: revocation ids, hex.
+        """
+        for token in tokens:
+            name = TOKEN + token
+            held = self._held.setdefault(name, [])
+            if (run_id, remit) not in held:
+                held.append((run_id, remit))
+            if name in self._ids:
+                self._revoke_all(remit, now_ms, run_id)
+
+    def _revoke_all(self, remit: Remit, now_ms: int, run_id: str) -> int:
+        return sum(self.revoke(g.id, now_ms, run_id) for layer in remit.layers for g in layer.grants or ())
 
     def of(self, lineage: tuple[str, ...]) -> frozenset[str]:
         """The ids revoked for a run with these ancestors."""

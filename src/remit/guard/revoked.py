@@ -1,6 +1,7 @@
 """Revoked grants of a state folder: one file that every process of the user obeys, until it is taken back.
 
     remit policy revoke GRANT [--run RUN]
+    remit token revoke TOKEN                    kept as `token:ID`; every run that stands on the token loses its grants
 
 The idea: as the emergency stop, a file survives crashes and restarts and needs no listener. It is looked at together
 with it, before effects and at most every `estop.CHECK_S`. What cannot be read is refused: then no effect happens. Each
@@ -19,7 +20,7 @@ from msgspec import Struct
 
 from remit.core.effects import Deny
 from remit.errors import RemitError
-from remit.guard.policy_meter import Revocations
+from remit.guard.policy_meter import TOKEN, Revocations
 from remit.guard.private_file import locked, make_folder, read_private, write_private
 
 FILE_NAME: Final = "revoked"
@@ -88,6 +89,12 @@ def read(path: str) -> tuple[Revoked, ...]:
         return msgspec.json.decode(raw, type=tuple[Revoked, ...])
     except (msgspec.DecodeError, RecursionError) as error:
         raise Conflict("record_altered", f"{path} is damaged: {error}"[:300]) from None
+
+
+def revoked_tokens(folder: str) -> frozenset[str]:
+    """Revocation ids of tokens (hex) that no longer count; raises record_altered, disk_failed."""
+    entries = read(os.path.join(folder, FILE_NAME))
+    return frozenset(entry.grant.removeprefix(TOKEN) for entry in entries if entry.grant.startswith(TOKEN))
 
 
 def add(folder: str, entry: Revoked) -> None:

@@ -68,7 +68,7 @@ class Verified(Struct, frozen=True):
     remit: Remit
     """the meet of all blocks; it expires with the token"""
     holder: bytes
-    """the public key that has proved itself"""
+    """the public key of who may use it; `verify` had it prove itself"""
     revocation_ids: tuple[str, ...]
     """one a block, hex; revoking any of them ends this token and every token narrowed from that block"""
     expires_ms: int
@@ -172,8 +172,19 @@ def verify(  # noqa: PLR0913  # all that a verifier must say, each by keyword
     Raises: Denied token_invalid (forged, malformed, foreign content), token_expired, token_revoked, token_unproven
         (wrong holder, replayed or stale challenge); Unavailable extra_missing.
     """
-    biscuit = _library()
     fresh = challenges.spend(challenge, now_ms)  # used up whatever comes next
+    found = inspect(token, root=root, now_ms=now_ms, revoked=revoked)
+    if not fresh or not _proven(found.holder, _statement(token, challenge), proof):
+        raise Denied("token_unproven", "the challenge is not open, or the proof is not the holder's")
+    return found
+
+
+def inspect(token: str, *, root: bytes, now_ms: int, revoked: Container[str] = ()) -> Verified:
+    """What the token says, signatures, dates and revocations checked; who presents it is not proven: see `verify`.
+
+    Raises: Denied token_invalid, token_expired, token_revoked; Unavailable extra_missing.
+    """
+    biscuit = _library()
     parsed = _parse(biscuit, token, root)
     blocks = [_read(parsed.block_source(i)) for i in range(parsed.block_count())]
     ids = tuple(str(i) for i in parsed.revocation_ids)
@@ -181,8 +192,6 @@ def verify(  # noqa: PLR0913  # all that a verifier must say, each by keyword
         raise Denied("token_revoked", "the token, or one that it was narrowed from, was revoked")
     _check_dates(biscuit, parsed, now_ms)
     remit, holder, expires_ms = _fold(parsed, blocks)
-    if not fresh or not _proven(holder, _statement(token, challenge), proof):
-        raise Denied("token_unproven", "the challenge is not open, or the proof is not the holder's")
     return Verified(remit, holder, ids, expires_ms)
 
 
