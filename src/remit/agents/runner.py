@@ -34,7 +34,7 @@ from remit.core.model import ModelRequest, Reply
 from remit.core.remit import Remit
 from remit.core.schema import encode_foreign
 from remit.core.tools import Tool
-from remit.errors import Conflict, Exhausted, Invalid, RemitError, error_of
+from remit.errors import Conflict, Exhausted, Invalid, RemitError
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
 from remit.guard.handles import Handles, Lease
@@ -195,7 +195,7 @@ class Runner(Control):
         reopened = Reopened(self.journal, run_id)
         started = reopened.first.started
         if reopened.first.done is not None:
-            return self._finished(run_id, reopened.whole())
+            return reopened.finished(self._events)
         if "workflow" in started.spec:
             from remit.agents.flow_run import reopen
 
@@ -358,21 +358,6 @@ class Runner(Control):
         from remit.agents.snapshots import keeps  # a journal in memory has none
 
         return keeps(self.journal, prepared, scope, start)
-
-    def _finished(self, run_id: str, recorded: Recorded) -> Run:
-        assert recorded.done is not None
-        e = recorded.done.error
-        error = None if e is None else error_of(e["code"], e["message"], e["hint"], e["retryable"])
-        run = Run(run_id, recorded.done.status, recorded.done.output, error)
-        run._read = self._events
-        for record in recorded:
-            if record.done is not None and record.done.usage is not None:
-                run.usage = run.usage + record.done.usage
-                cost = record.done.cost_nano
-                run.cost_nano = None if cost is None or run.cost_nano is None else run.cost_nano + cost
-            run.tool_calls += "/call/" in record.key
-            run.denied += record.state == "denied"
-        return run
 
     def _events(self, run_id: str) -> list[Any]:
         from remit.journal.chain import decode_event
