@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from remit.agents.run import Run
 from remit.agents.snapshots import Start, find, settle
+from remit.core.partial import PartialResult
+from remit.errors import error_of
 from remit.journal.fork import forked_of, lineage
 from remit.journal.replay import Recorded
 
@@ -44,6 +50,25 @@ class Reopened:
     def whole(self) -> Recorded:
         """With all its effects."""
         return Recorded(self._entries)
+
+    def ended(self, read: Callable[[str], list[Any]]) -> Run:
+        """What the run was, when it has ended; `read` gives its events."""
+        recorded = self.whole()
+        done = recorded.done
+        assert done is not None
+        e = done.error
+        error = None if e is None else error_of(e["code"], e["message"], e["hint"], e["retryable"])
+        run = Run(self.run_id, done.status, done.output, error)
+        run.partials = msgspec.convert(done.partials, tuple[PartialResult, ...])
+        run._read = read
+        for record in recorded:
+            if record.done is not None and record.done.usage is not None:
+                run.usage = run.usage + record.done.usage
+                cost = record.done.cost_nano
+                run.cost_nano = None if cost is None or run.cost_nano is None else run.cost_nano + cost
+            run.tool_calls += "/call/" in record.key
+            run.denied += record.state == "denied"
+        return run
 
     def renewed(self) -> Recorded:
         """The whole, once the run is ours: an answer may have come before it was."""

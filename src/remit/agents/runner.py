@@ -31,10 +31,11 @@ from remit.core.ids import child_id, new_id
 from remit.core.labels import join
 from remit.core.messages import Message, as_messages
 from remit.core.model import ModelRequest, Reply
+from remit.core.partial import as_json
 from remit.core.remit import Remit
 from remit.core.schema import encode_foreign
 from remit.core.tools import Tool
-from remit.errors import Conflict, Exhausted, Invalid, RemitError, error_of
+from remit.errors import Conflict, Exhausted, Invalid, RemitError
 from remit.gate.door import Gate
 from remit.gate.scope import Scope
 from remit.guard.handles import Handles, Lease
@@ -195,7 +196,7 @@ class Runner(Control):
         reopened = Reopened(self.journal, run_id)
         started = reopened.first.started
         if reopened.first.done is not None:
-            return self._finished(run_id, reopened.whole())
+            return reopened.ended(self._events)
         if "workflow" in started.spec:
             from remit.agents.flow_run import reopen
 
@@ -327,19 +328,25 @@ class Runner(Control):
             call.label = join(call.label, scope.label)
         if ended.status != "ok":
             session.messages = cut_short(session, ended.status)
-        run = await self._end(scope, session, ended)
+        run = await self._end(scope, session, ended, call)
         if ended.status in ("waiting", "cancelled"):
             self._upwards(run, call)
         if self._answered and call is None and self._came_meanwhile(run.waiting_for):
             return await self.resume(run.id, agent, deps=scope.deps, listener=scope.listener)
         return run
 
-    async def _end(self, scope: Scope, session: Session, ended: Ended) -> Run:
+    async def _end(self, scope: Scope, session: Session, ended: Ended, call: Call | None) -> Run:
         run = Run(scope.run_id, ended.status, ended.output, ended.error)
         try:
             if ended.status != "waiting":
                 error = None if ended.error is None else ended.error.for_user()
-                scope.emit(RunDone(ended.status, _plain(ended.output), error))
+                if ended.status != "ok" or call is not None or self._partials:
+                    self._ended(scope.agent, run, call)
+                scope.emit(
+                    RunDone(
+                        ended.status, _plain(ended.output), error, as_json(run.partials, _plain) if run.partials else ()
+                    )
+                )
             await scope.log.release(ended.status)
             if session.snapshots is not None and ended.status != "waiting":
                 session.snapshots.end()
@@ -358,21 +365,6 @@ class Runner(Control):
         from remit.agents.snapshots import keeps  # a journal in memory has none
 
         return keeps(self.journal, prepared, scope, start)
-
-    def _finished(self, run_id: str, recorded: Recorded) -> Run:
-        assert recorded.done is not None
-        e = recorded.done.error
-        error = None if e is None else error_of(e["code"], e["message"], e["hint"], e["retryable"])
-        run = Run(run_id, recorded.done.status, recorded.done.output, error)
-        run._read = self._events
-        for record in recorded:
-            if record.done is not None and record.done.usage is not None:
-                run.usage = run.usage + record.done.usage
-                cost = record.done.cost_nano
-                run.cost_nano = None if cost is None or run.cost_nano is None else run.cost_nano + cost
-            run.tool_calls += "/call/" in record.key
-            run.denied += record.state == "denied"
-        return run
 
     def _events(self, run_id: str) -> list[Any]:
         from remit.journal.chain import decode_event
