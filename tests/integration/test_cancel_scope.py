@@ -12,6 +12,7 @@ from remit import Agent, Flow, Remit, Runtime, ToolCall, tool, workflow
 from remit.core.events import EffectInDoubt
 from remit.core.partial import PartialResult
 from remit.errors import RemitError
+from remit.journal.projections import transcript
 from remit.testing import ScriptedModel
 
 BEGUN: list[str] = []
@@ -222,6 +223,8 @@ def test_partial_results_of_a_tree_come_up_and_stay(tmp_path: Path) -> None:
             run = await work
             assert runtime._partials == {}
         async with Runtime(f"sqlite:{tmp_path}/j.db") as runtime:
+            steps = transcript.fold(transcript.EMPTY, runtime.journal.read("run_1")).steps
+            assert "began to look" in steps[-1].text  # what `remit show` prints
             return run, await runtime.resume("run_1", tree)
 
     run, later = asyncio.run(main())
