@@ -7,16 +7,22 @@ journal. A run of another live process raises run_active: its own program, or `r
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from remit.core.effects import Parked
 from remit.core.events import CancelRequested, EffectResolved, Event, MessageReceived, WaitClosed
+from remit.core.partial import PartialResult, Partials
 from remit.errors import Conflict, Invalid
 from remit.guard.waits import closing
 from remit.ports.journal import InboxRow
 
 if TYPE_CHECKING:
+    from remit.agents.cancel_scope import CancelScope
     from remit.agents.host import Host
     from remit.agents.run import Run
     from remit.agents.runner import Runner
@@ -39,6 +45,15 @@ async def _cut(task: asyncio.Task[Any]) -> None:
     await asyncio.sleep(0)
 
 
+class Cancellations(Struct):
+    """How often runs of this runtime were cancelled."""
+
+    asked: dict[str, int] = {}
+    """reason (one of REASONS) -> runs, those that were cancelled with another one included"""
+    ended: int = 0
+    """runs that ended as cancelled"""
+
+
 class Control:
     """The part of a runtime that is about runs of others."""
 
@@ -55,6 +70,9 @@ class Control:
         self._policies: dict[str, str] = {}
         """how runs under way may be cancelled, where their definition says so"""
         self._children: dict[str, list[str]] = {}
+        self._partials: dict[str, Partials] = {}
+        """what ended runs that a run started had"""
+        self.cancellations = Cancellations()
 
     async def answer(
         self, item: str, value: Any = None, *, decision: str = "", by: str = "user", reason: str = ""
@@ -155,6 +173,7 @@ class Control:
         if chosen == "never":
             return False
         self._cancelled[run_id] = CancelRequested(by, reason, kind)
+        self.cancellations.asked[kind] = self.cancellations.asked.get(kind, 0) + 1
         if cascade:
             for child in self._children.get(run_id, ()):
                 self.cancel(child, "parent", reason, kind="parent_cancelled", policy=policy, grace_s=grace_s)
@@ -166,6 +185,27 @@ class Control:
         if chosen == "graceful_with_timeout":
             task.get_loop().call_later(grace_s, task.cancel)
         return True
+
+    def under_way(self, run_id: str) -> bool:
+        """Whether the run is under way in this runtime."""
+        task = self._active.get(run_id)
+        return task is not None and not task.done()
+
+    def cancel_scope(
+        self,
+        by: str = "user",
+        reason: str = "",
+        *,
+        kind: str = "parent_cancelled",
+        policy: Policy = "",
+        grace_s: float = GRACE_S,
+    ) -> CancelScope:
+        """Runs that end with a block: `async with runtime.cancel_scope() as scope: scope.start(agent, task)`."""
+        from remit.agents.cancel_scope import CancelScope  # few programs need one
+
+        if kind not in REASONS:
+            raise Invalid("value_invalid", f"kind={kind!r:.40}; one of {', '.join(REASONS)}")
+        return CancelScope(cast("Runner", self), by, reason, kind, policy, grace_s)
 
     def host(self, *definitions: Any) -> Host:
         """Keep waiting runs of these agents and workflows alive: `async with runtime.host(deploy) as host: ...`."""
@@ -206,6 +246,28 @@ class Control:
             raise asyncio.CancelledError
         if run.status == "waiting" and call.parks:
             raise Parked(run.waiting_for, run.due_ms)
+
+    def _ended(self, name: str, run: Run, call: Call | None, own: Iterable[PartialResult] = ()) -> None:
+        """A run is about to end: it gets the partial results of all below it, and whoever started it gets them, too.
+
+        Args:
+            own: what it said of itself; by default its output.
+        """
+        held = self._partials.pop(run.id, None)
+        if call is None and run.status == "ok":
+            return
+        if run.status == "cancelled":
+            self.cancellations.ended += 1
+        where, good = name if call is None else f"{name}:{call.key}", run.status == "ok"
+        kept = Partials() if held is None or good else held
+        if not good:
+            kept.put(*[replace(each, agent=each.agent.replace(name, where, 1)) for each in own])
+        if run.output is not None:
+            kept.put(PartialResult(where, run.output, float(good), good))
+        if not good:
+            run.partials = kept.all()
+        if call is not None and call.scope.run_id in self._active:
+            self._partials.setdefault(call.scope.run_id, Partials()).put(*kept.all())
 
     def _came_meanwhile(self, items: tuple[str, ...]) -> bool:
         """Whether one of them was answered while the run was still under way; forgets it."""

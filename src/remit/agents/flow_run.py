@@ -21,12 +21,13 @@ from msgspec import Struct
 
 from remit.agents.flow import Flow, as_step, hints
 from remit.agents.flow_keys import ROOT, Keys, here
-from remit.agents.run import PartialResult, Run
+from remit.agents.run import Run
 from remit.agents.workflow import Workflow, known
 from remit.core.budget import Budget, budget_data, meet_budgets
 from remit.core.effects import Parked
 from remit.core.events import RunDone, RunStarted
 from remit.core.ids import new_id
+from remit.core.partial import PartialResult, as_json
 from remit.core.remit import TOP, Remit
 from remit.core.schema import decode_as, encode_foreign
 from remit.core.tools import Tool
@@ -103,6 +104,8 @@ class Session:
 
     def partial(self, data: Any, completion: float, complete: bool) -> None:
         """Keep what there is so far, by branch; the last one counts."""
+        if not 0 <= completion <= 1:
+            raise Invalid("value_invalid", f"completion={completion!r:.20}: a number from 0 to 1")
         branch = here.get().prefix
         self.partials[branch] = PartialResult(f"{self.definition.name}:{branch}", data, completion, complete)
 
@@ -236,11 +239,14 @@ def _failed(run: Run, error: BaseException, seconds: float | None) -> None:
 
 async def _end(session: Session, run: Run, log: RunLog) -> Run:
     scope, runtime = session.scope, session.runtime
+    call = current_call.get()
+    run.partials = tuple(session.partials.values())
     try:
         if run.status != "waiting":
+            runtime._ended(session.definition.name, run, call, run.partials)
             error = None if run.error is None else run.error.for_user()
-            output = msgspec.to_builtins(run.output, enc_hook=encode_foreign)
-            scope.emit(RunDone(run.status, output, error))
+            output = _builtins(run.output)
+            scope.emit(RunDone(run.status, output, error, as_json(run.partials, _builtins)))
         await log.release(run.status)
     except RemitError as e:  # the journal itself failed: the run cannot be called done
         run.status, run.error = "failed", e
@@ -250,14 +256,16 @@ async def _end(session: Session, run: Run, log: RunLog) -> Run:
         await log.release(run.status)
     run.usage, run.cost_nano = scope.ledger.usage, scope.ledger.cost_nano
     run.tool_calls, run.denied = scope.tool_calls, scope.denied
-    run.partials = tuple(session.partials.values())
     run._read = runtime._events
-    call = current_call.get()
     if run.status == "cancelled" or (run.status == "waiting" and call is not None):
         runtime._upwards(run, call)
     if run.status == "waiting" and call is None and runtime._came_meanwhile(run.waiting_for):
         return await runtime.resume(run.id, session.definition, deps=scope.deps, listener=scope.listener)
     return run
+
+
+def _builtins(value: Any) -> Any:
+    return msgspec.to_builtins(value, enc_hook=encode_foreign)
 
 
 def _typed(definition: Workflow, value: Any) -> Any:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from remit.agents.run import Run
 from remit.agents.snapshots import Start, find, settle
+from remit.core.partial import PartialResult
 from remit.errors import error_of
 from remit.journal.fork import forked_of, lineage
 from remit.journal.replay import Recorded
@@ -48,13 +51,15 @@ class Reopened:
         """With all its effects."""
         return Recorded(self._entries)
 
-    def finished(self, read: Callable[[str], list[Any]]) -> Run:
-        """The run that has ended, as its process returned it; `read` gives a run's events."""
+    def ended(self, read: Callable[[str], list[Any]]) -> Run:
+        """What the run was, when it has ended; `read` gives its events."""
         recorded = self.whole()
-        assert recorded.done is not None
-        e = recorded.done.error
+        done = recorded.done
+        assert done is not None
+        e = done.error
         error = None if e is None else error_of(e["code"], e["message"], e["hint"], e["retryable"])
-        run = Run(self.run_id, recorded.done.status, recorded.done.output, error)
+        run = Run(self.run_id, done.status, done.output, error)
+        run.partials = msgspec.convert(done.partials, tuple[PartialResult, ...])
         run._read = read
         for record in recorded:
             if record.done is not None and record.done.usage is not None:

@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
-
 from remit.core.messages import Message
+from remit.core.partial import PartialResult
 from remit.core.usage import NO_USAGE, Usage, usd
 from remit.errors import RemitError
-
-
-class PartialResult(Struct, frozen=True):
-    """What one agent or branch had when its run ended early. Source: spec/teams.md 8."""
-
-    agent: str
-    data: Any
-    completion: float = 0.0
-    """0 to 1"""
-    is_complete: bool = False
 
 
 class Run:
@@ -61,7 +50,7 @@ class Run:
         self.due_ms = 0
         """wall clock at which a waiting run goes on by itself; 0 = only when it is answered"""
         self.partials: tuple[PartialResult, ...] = ()
-        """what there was of each agent when the run was cancelled"""
+        """what there was of each agent when the run ended early (core/partial.py)"""
         self._read: Callable[[str], list[Any]] | None = None
 
     @property

@@ -31,6 +31,7 @@ from remit.core.ids import child_id, new_id
 from remit.core.labels import join
 from remit.core.messages import Message, as_messages
 from remit.core.model import ModelRequest, Reply
+from remit.core.partial import as_json
 from remit.core.remit import Remit
 from remit.core.schema import encode_foreign
 from remit.core.tools import Tool
@@ -195,7 +196,7 @@ class Runner(Control):
         reopened = Reopened(self.journal, run_id)
         started = reopened.first.started
         if reopened.first.done is not None:
-            return reopened.finished(self._events)
+            return reopened.ended(self._events)
         if "workflow" in started.spec:
             from remit.agents.flow_run import reopen
 
@@ -327,19 +328,25 @@ class Runner(Control):
             call.label = join(call.label, scope.label)
         if ended.status != "ok":
             session.messages = cut_short(session, ended.status)
-        run = await self._end(scope, session, ended)
+        run = await self._end(scope, session, ended, call)
         if ended.status in ("waiting", "cancelled"):
             self._upwards(run, call)
         if self._answered and call is None and self._came_meanwhile(run.waiting_for):
             return await self.resume(run.id, agent, deps=scope.deps, listener=scope.listener)
         return run
 
-    async def _end(self, scope: Scope, session: Session, ended: Ended) -> Run:
+    async def _end(self, scope: Scope, session: Session, ended: Ended, call: Call | None) -> Run:
         run = Run(scope.run_id, ended.status, ended.output, ended.error)
         try:
             if ended.status != "waiting":
                 error = None if ended.error is None else ended.error.for_user()
-                scope.emit(RunDone(ended.status, _plain(ended.output), error))
+                if ended.status != "ok" or call is not None or self._partials:
+                    self._ended(scope.agent, run, call)
+                scope.emit(
+                    RunDone(
+                        ended.status, _plain(ended.output), error, as_json(run.partials, _plain) if run.partials else ()
+                    )
+                )
             await scope.log.release(ended.status)
             if session.snapshots is not None and ended.status != "waiting":
                 session.snapshots.end()

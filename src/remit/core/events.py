@@ -327,6 +327,8 @@ class RunDone(Struct, frozen=True, tag="run_done", tag_field="type", omit_defaul
     status: str
     output: Any = None
     error: dict[str, Any] | None = None
+    partials: tuple[dict[str, Any], ...] = ()
+    """PartialResults of a run that ended early"""
 
 
 Event = (

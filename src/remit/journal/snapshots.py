@@ -35,7 +35,7 @@ TITLE: Final = b"remit/snapshot/1\n"
 SUFFIX: Final = "-snapshots"
 MAX_PARTS: Final = 100_000
 MAX_FILE_BYTES: Final = 512 * 1024 * 1024
-READ_WAIT_MS: Final = 100
+WAIT_MS: Final = 20  # for another process; an event loop may be waiting
 
 _lengths: Final = Packer(">QqQQQ")
 _TABLE: Final = """CREATE TABLE snapshots (
@@ -194,7 +194,7 @@ class Snapshots:
             if not make and not found:
                 return None
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-            connection = connect(self.path, READ_WAIT_MS, synchronous="OFF", key=self._key)
+            connection = connect(self.path, WAIT_MS, synchronous="OFF", key=self._key)
             try:
                 _prepare(connection)
             except apsw.Error:

@@ -25,6 +25,7 @@ from remit.core.budget import UNLIMITED, Budget, meet_budgets
 from remit.core.events import EffectDone, RunDone, RunStarted
 from remit.core.ids import new_id
 from remit.core.labels import USER, join
+from remit.core.partial import as_json
 from remit.core.remit import UNSET, Remit
 from remit.core.schema import encode_foreign
 from remit.errors import Conflict, Exhausted, RemitError
@@ -172,6 +173,8 @@ async def _drive(
     if caller is not None:
         caller.label = join(caller.label, work.label)
     run.name, run.kind, run.progress, run.answers = job.name, job.kind, work.progress, tuple(work.answers.values())
+    if run.status != "waiting":
+        runtime._ended(job.name, run, caller)
     run = await _end(runtime, scope, run)
     if run.status in ("waiting", "cancelled"):
         runtime._upwards(run, caller)
@@ -222,7 +225,7 @@ async def _end(runtime: Runner, scope: Scope, run: TeamRun) -> TeamRun:
             error = None if run.error is None else run.error.for_user()
             kept = {"progress": run.progress, "usage": scope.ledger.usage, "cost_nano": scope.ledger.cost_nano}
             scope.emit(EffectDone(RESULT, msgspec.Raw(msgspec.json.encode(kept, enc_hook=encode_foreign))))
-            scope.emit(RunDone(run.status, plain(run.output), error))
+            scope.emit(RunDone(run.status, plain(run.output), error, as_json(run.partials, plain)))
         await scope.log.release(run.status)
     except RemitError as e:  # the journal itself failed: the run cannot be called done
         run.status, run.error = "failed", e

@@ -223,6 +223,7 @@ def _run_step(event: Event, seq: int, at: int) -> Step:
             error = event.error or {}
             reason = f"{error.get('code', '')}: {error.get('message', '')}" if error else ""
             output = event.output if isinstance(event.output, str) else _json(event.output)
+            output = output or (_json(event.partials) if event.partials else "")
             return Step(seq, at, "run", decision=event.status, reason=reason, text=output)
         case Forked():
             edits = f", edited {', '.join(sorted(event.edits))}" if event.edits else ""
