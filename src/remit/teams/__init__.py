@@ -16,12 +16,13 @@ _PUBLIC: Final[dict[str, str]] = {
     **dict.fromkeys(("Condition", "Crew", "Task"), "crew"),
     **dict.fromkeys(("Conversation", "Delegation", "agent_tool"), "delegation"),
     **dict.fromkeys(("Handoffs", "Trigger"), "handoff"),
+    **dict.fromkeys(("Envelope", "Mailboxes", "Presence", "RecordedChannel", "parties"), "messaging"),
     **dict.fromkeys(("Orchestra", "Perspective", "preset"), "orchestra"),
     **dict.fromkeys(("KeywordRouter", "Router"), "routing"),
     **dict.fromkeys(("Answer", "Dissent", "Estimate", "TeamRun"), "values"),
     "Debate": "patterns.debate", "Ensemble": "patterns.ensemble", "MapReduce": "patterns.map_reduce",
     "Pipeline": "patterns.pipeline", "Stage": "patterns.pipeline", "Supervisor": "patterns.supervisor",
-    "Swarm": "patterns.swarm", "Goal": "goals", "Team": "team", "load_team": "files",
+    "Swarm": "patterns.swarm", "Goal": "goals", "Lock": "coordination.locks", "Team": "team", "load_team": "files",
 }  # fmt: skip
 __all__ = [*_PUBLIC]  # names of the table
 

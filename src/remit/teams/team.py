@@ -27,6 +27,7 @@ from remit.teams.work import Place, Policy, Work
 
 TIMEOUT_S: Final = 300.0  # Source: spec/teams.md 3
 LONG_TIMEOUT_S: Final = 600.0  # map_reduce and swarm. Source: spec/teams.md 3
+MAX_MEMBERS: Final = 10_000
 ON_FAILURE: Final = ("fail", "continue", "replace")
 
 Body = Callable[[Work, Any], Awaitable[Any]]
@@ -74,6 +75,8 @@ class Team:
         self.kind = kind
         self.body = body
         self.members = dict(members)
+        if len(self.members) > MAX_MEMBERS:
+            raise Invalid("team_invalid", f"{where}: {len(self.members)} members", hint=f"At most {MAX_MEMBERS}.")
         for role, member in self.members.items():
             check_member(f"{where}, {role}", member)
         self.calls = calls

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from remit.teams.coordination.waits import WaitGraph
 
 AT_ONCE: Final = 4  # members of one team that run at once. Source: spec/teams.md 4, max_concurrency
+MAX_ANSWER_BYTES: Final = 4_000_000  # of one member, as JSON
 _encode: Final = msgspec.json.Encoder(enc_hook=encode_foreign).encode
 
 
@@ -246,7 +247,7 @@ class Work:
             task.uncancel()  # somebody stopped this member alone; with us it would have raised (ADR 0002)
         if late:
             run.error = Exhausted("deadline_exceeded", f"{name} passed its {timeout_s:g} s")
-        self._record(key, run, place, late)
+        run = self._record(key, run, name, place, late)
         return self._noted(key, name, place, run, late)
 
     def _noted(
@@ -313,11 +314,23 @@ class Work:
         except RemitError:
             return False
 
-    def _record(self, key: str, run: Run, place: Place, late: bool) -> None:
-        kept = {"run": run.id, "status": run.status, "output": run.output, "late": late, "cost_nano": run.cost_nano}
+    def _record(self, key: str, run: Run, name: str, place: Place, late: bool) -> Run:
+        """Write how the member ended; an answer that cannot be kept is a member that failed."""
+        try:
+            body = _encode(run.output)
+            if len(body) > MAX_ANSWER_BYTES:
+                why = f"{name} answered with {len(body)} bytes; at most {MAX_ANSWER_BYTES}"
+                raise Exhausted("output_too_large", why)
+        except (ValueError, TypeError, RecursionError, Exhausted) as e:
+            why = f"the answer of {name} cannot be kept: {str(e)[:200]}"
+            error = e if isinstance(e, Exhausted) else Invalid("value_invalid", why)
+            run, body = Run(run.id, "failed", None, error), b"null"
+        kept = {"run": run.id, "status": run.status, "output": msgspec.Raw(body), "late": late}
+        kept["cost_nano"] = run.cost_nano
         kept["error"] = None if run.error is None else run.error.for_user()
         kept["usage"] = run.usage
         self.scope.emit(EffectDone(key, msgspec.Raw(_encode(kept)), place.label))
+        return run
 
     def _replayed(self, record: Any, member: Any, place: Place) -> tuple[Run, bool]:
         kept = msgspec.json.decode(record.done.result)

@@ -3,7 +3,8 @@
 it ends, with the same output each time, within its estimate
 it keeps its budget: with fewer model calls than it needs it ends exhausted or ok, never beyond them
 it survives a failing member, at each place, as its policy says
-it can be cancelled at any model call, with a valid result and without anything left running
+it ends when its time is over, whichever model call never answers, with what it has
+it can be cancelled at any model call, with a valid partial result and without anything left running
 a member that is refused ends it or is left out; nothing raises
 after a crash at every journal append it goes on: same output, no finished model call is made again
 """
@@ -25,6 +26,7 @@ from remit.testing.crash import Crash, CrashJournal
 from remit.testing.function import FunctionModel
 
 ENDS: Final = ("ok", "denied", "failed", "cancelled", "exhausted")
+TIME_S: Final = 0.15  # what a team has whose time is to be over; the other calls take none
 Answering = Callable[[ModelRequest], Any]
 
 
@@ -67,6 +69,7 @@ async def check_team(make: Make, task: Any, answer: Answering) -> None:
     calls, output = await check_success(make, task, answer)
     await check_failures(make, task, answer, calls)
     await check_budget(make, task, answer, calls)
+    await check_timeout(make, task, answer, calls)
     await check_cancellation(make, task, answer, calls)
     await check_denial(make, task, answer)
     await check_crashes(make, task, answer, calls, output)
@@ -120,6 +123,29 @@ async def check_budget(make: Make, task: Any, answer: Answering, calls: int) -> 
         assert run.error.code == "budget_exceeded"
 
 
+async def check_timeout(make: Make, task: Any, answer: Answering, calls: int) -> None:
+    """Call 1, 2, ... never answers: the team ends exhausted when its own time is over, and keeps what it has."""
+    for place in range(1, calls + 1):
+        cast = Cast(answer, stop_at=place)
+        team = make(cast)
+        team.timeout_s = TIME_S
+        async with Runtime(tune_gc=False) as runtime:
+            async with asyncio.timeout(30):
+                run = await team.run(task)
+            assert cast.stopped.is_set(), "the time was over before the call that never answers"
+            assert run.status == "exhausted", (place, run.status, run.error)
+            assert run.error is not None
+            assert run.error.code == "deadline_exceeded"
+            _keeps(run, place)
+            assert all(row.status in ENDS for row in runtime.journal.runs()), "a member's run has no end"
+            assert runtime.journal.verify() == []
+
+
+def _keeps(run: Any, place: int) -> None:
+    """What was answered before call `place` is there."""
+    assert place == 1 or any(a.ok for a in run.answers), f"call {place} did not end, and the answers before it are lost"
+
+
 async def check_cancellation(make: Make, task: Any, answer: Answering, calls: int) -> None:
     """Cancelled while call 1, 2, ... is under way it returns, cancelled, with what it has; nothing is left running."""
     for place in range(1, calls + 1):
@@ -134,6 +160,7 @@ async def check_cancellation(make: Make, task: Any, answer: Answering, calls: in
                 run = await task_of_team
             assert run.status == "cancelled", run.status
             assert run.error is not None
+            _keeps(run, place)
             assert len(asyncio.all_tasks()) == before, "tasks are left"
             assert all(row.status in ENDS for row in runtime.journal.runs()), "a member's run has no end"
             assert runtime.journal.verify() == []

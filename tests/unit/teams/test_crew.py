@@ -11,7 +11,7 @@ from remit.core.events import WaitClosed
 from remit.teams.crew import Condition, Crew, Task
 from remit.testing import FakeClock
 from remit.testing.crash import CrashJournal
-from remit.testing.team_conformance import Cast, check_team
+from remit.testing.team_conformance import Cast
 from unit.teams.in_loop import in_loop
 
 
@@ -33,15 +33,8 @@ def diamond(cast: Cast, **options: Any) -> Crew:
     return Crew(tasks, **options)
 
 
-@pytest.mark.parametrize("process", ["dag", "sequential", "parallel"])
 @in_loop
-async def test_a_crew_conforms(process: str) -> None:
-    """Success, failure at each task, budget, cancellation, denial, and a crash at every append."""
-    await check_team(lambda cast: diamond(cast, process=process), "A report", echo)
-
-
-@in_loop
-async def test_a_hierarchical_crew_conforms() -> None:
+async def test_a_manager_assigns_and_reviews() -> None:
     """A manager assigns what nobody has, and reviews each output."""
 
     def answer(request: Any) -> str:
@@ -55,7 +48,6 @@ async def test_a_hierarchical_crew_conforms() -> None:
         agents = [cast.agent("a"), cast.agent("b")]
         return Crew(tasks, process="hierarchical", manager=cast.agent("manager"), agents=agents)
 
-    await check_team(make, "A report", answer)
     cast = Cast(answer)
     async with Runtime(tune_gc=False):
         run = await make(cast).run("A report")

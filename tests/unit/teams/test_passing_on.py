@@ -25,10 +25,6 @@ def echo(request: Any) -> str:
     return f"{who(request)} says"
 
 
-def orchestra(cast: Cast) -> Any:
-    return Orchestra([cast.agent("a"), cast.agent("b")], conductor=cast.agent("c"), agreement=None)
-
-
 def wave(cast: Cast) -> Any:
     views = [cast.agent(n) for n in "abc"]
     return Orchestra(views, mode="wave", synthesis="debate", conductor=cast.agent("c"), agreement=None, decompose=True)
@@ -60,7 +56,7 @@ def hands_over(request: Any) -> str:
 
 @pytest.mark.parametrize(
     ("make", "answer"),
-    [(orchestra, echo), (wave, echo), (fallback, echo), (everyone, echo), (conversation, echo), (router, echo),
+    [(wave, echo), (fallback, echo), (everyone, echo), (conversation, echo), (router, echo),
      (handoffs, hands_over)],
     ids=lambda x: getattr(x, "__name__", "x"),
 )  # fmt: skip

@@ -11,13 +11,16 @@ from remit.errors import Invalid
 
 # Former name -> name. Source: spec/tools.md 5; the arguments are those of the new name.
 ALIASES: Final[dict[str, str]] = {
+    "agents_ipc": "agent_message",
     "base64": "encode_decode",
     "current_time": "datetime",
     "date_calculator": "datetime",
+    "delegate_to_agent": "delegate",
     "file_read": "read_file",
     "file_write": "write_file",
     "git_operations": "git",
     "http_fetch": "web_fetch",
+    "list_available_agents": "agent_list",
     "parse_date": "datetime",
     "url_encode": "encode_decode",
 }

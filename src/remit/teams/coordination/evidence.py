@@ -6,7 +6,8 @@ about somebody else. So a pair is looked at as a whole, and each sign is a numbe
     base        the likeness of words, n-grams and numbers (similarity.py), or of meanings where there are any
     facing      both have words of which the other has no form and no near spelling
     order       words in both stand in another order: somebody said it in words of their own
-    denies      one denies what the other says: negations, and opposites that face each other
+    denies      one denies what the other says: negations, opposites that face each other, sides of a comparison that
+                changed places
     figures     figures that contradict, agree, are missing on one side, or new
     frame       the sentence around stays, and words in it are replaced or denied: another claim in the old frame
     extends     the new text has all of the earlier one, and more
@@ -61,14 +62,15 @@ def signs(earlier: Text, new: Text, base: float, tolerance: float) -> tuple[floa
     """The signs of a pair in the order of SIGNS."""
     old_words, new_words = _content(earlier), _content(new)
     covered, back = _covered(new_words, old_words), _covered(old_words, new_words)
-    denies = float(_denies(earlier, new, old_words, new_words))
+    turned = _turned(earlier.tokens, new.tokens)
+    denies = float(_denies(earlier, new) != turned)
     conflict = float(contradict(earlier.numbers, new.numbers))
     both = bool(earlier.numbers) and bool(new.numbers)
     fresh = sum(not any(n.agrees(o, tolerance) for o in earlier.numbers) for n in new.numbers)
     frame, replaced, extra = _frame(earlier.tokens, new.tokens)
     return (
         base, denies, conflict, shared(earlier.numbers, new.numbers, tolerance) if both else 0.0, min(fresh, 3) / 3,
-        float(bool(earlier.numbers) != bool(new.numbers)), _order(old_words, new_words),
+        float(bool(earlier.numbers) != bool(new.numbers)), 0.0 if turned else _order(old_words, new_words),
         float(any(name not in old_words for name in new.names)), frame * replaced, frame * denies, frame * conflict,
         replaced, min(1 - covered, 1 - back), max(0.0, 5 * back - 4) * extra,
     )  # fmt: skip
@@ -112,7 +114,18 @@ def _near(a: str, b: str) -> float:
     return 0.8 * dice if dice >= NEAR else 0.0
 
 
-def _denies(a: Text, b: Text, a_words: Sequence[str], b_words: Sequence[str]) -> bool:
+def _turned(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether both compare, and what stands before `than` in one stands after it in the other."""
+    if "than" not in a or "than" not in b:
+        return False
+    at, to = a.index("than"), b.index("than")
+    sides = [{t for t in part if t not in COMMON} for part in (a[:at], a[at:], b[:to], b[to:])]
+    kept = len(sides[0] & sides[2]) + len(sides[1] & sides[3]) - len(sides[0] & sides[1]) - len(sides[2] & sides[3])
+    crossed = len((sides[0] & sides[3]) - sides[2]) + len((sides[1] & sides[2]) - sides[3])
+    return crossed > 1 or (crossed > 0 and crossed >= kept)
+
+
+def _denies(a: Text, b: Text) -> bool:
     """Whether one denies the other: negations of both, and words whose opposite stands in the other text."""
     flips = sum(
         1 for word in set(a.words) | set(b.words)

@@ -14,7 +14,7 @@ from remit.errors import Invalid
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 30
-MAX_VALUES: Final = 100_000
+MAX_VALUES: Final = 20_000
 _PLAIN: Final = ("str", "int", "float", "bool", "null", "seq", "map")
 
 
@@ -40,7 +40,7 @@ def read_toml(text: str, name: str) -> Any:
     """TOML as data; raises team_invalid."""
     try:
         found = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:  # ValueError: TOMLDecodeError, and a number of 5,000 digits
         raise Invalid("team_invalid", f"{name}: {str(e)[:200]}", hint="Correct the TOML.") from None
     _bounded(found, name)
     return found
@@ -54,7 +54,9 @@ def read_yaml(text: str, name: str) -> Any:
         raise Invalid("team_invalid", f"{name}: more than {MAX_BYTES} bytes", hint="Split it.")
     try:
         depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for seen, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+            if seen > MAX_VALUES:
+                raise _refused(name, event.start_mark, f"more than {MAX_VALUES} values", "Split it.")
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise _refused(name, event.start_mark, "an anchor or alias", "Write the value out.")
@@ -69,6 +71,8 @@ def read_yaml(text: str, name: str) -> Any:
         mark = getattr(e, "problem_mark", None)
         why = getattr(e, "problem", None) or str(e)
         raise _refused(name, mark, f"{str(why)[:150]}", "Correct the YAML.") from None
+    except ValueError as e:  # a number of 5,000 digits, a date that is none
+        raise Invalid("team_invalid", f"{name}: {str(e)[:150]}", hint="Correct the value.") from None
     _bounded(found, name)
     return found
 
@@ -101,7 +105,10 @@ def _bounded(value: Any, name: str) -> None:
         seen += 1
         if depth > MAX_DEPTH or seen > MAX_VALUES:
             raise Invalid("team_invalid", f"{name}: too deep or too much", hint=f"At most {MAX_DEPTH} levels.")
+        if isinstance(each, str) and ("\0" in each or any("\ud800" <= c <= "\udfff" for c in each)):
+            raise Invalid("team_invalid", f"{name}: {each[:60]!a} holds what is no character", hint="Leave it out.")
         if isinstance(each, dict):
+            stack += [(key, depth) for key in each]
             stack += [(v, depth + 1) for v in each.values()]
         elif isinstance(each, list):
             stack += [(v, depth + 1) for v in each]

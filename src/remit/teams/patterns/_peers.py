@@ -10,6 +10,7 @@ from remit.teams.team import Team
 from remit.teams.work import AT_ONCE
 
 MAX_AT_ONCE = 10_000
+MAX_MEASURED = 200  # members whose claims can be compared (coordination/claims.py)
 
 
 class PeerOptions(TeamOptions, total=False):
@@ -35,6 +36,10 @@ class Peers(Team):
         self.at_once: int = held.pop("at_once", AT_ONCE)
         if len(self.peers) < 2:
             raise refuse(self.where, f"{len(self.peers)} {role}s", "Give at least two.")
+        if len(self.peers) > MAX_MEASURED and self.agreement is not None:
+            raise refuse(
+                self.where, f"{len(self.peers)} {role}s", f"Agreement is measured over {MAX_MEASURED} at most."
+            )
         if not 1 <= self.at_once <= MAX_AT_ONCE:
             raise refuse(self.where, f"at_once={self.at_once!r:.40}", f"From 1 to {MAX_AT_ONCE}.")
         members = {f"{role} {i}": member for i, member in enumerate(self.peers, 1)} | dict(others or {})

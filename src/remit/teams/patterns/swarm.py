@@ -23,6 +23,7 @@ from remit.teams.values import Answer, Estimate, text_of
 from remit.teams.work import AT_ONCE, Work
 
 MAX_ITERATIONS: Final = 10  # Source: spec/teams.md 3
+MAX_ROLES: Final = 200
 CONVERGENCE: Final = 0.9  # Source: spec/teams.md 3
 
 
@@ -49,6 +50,9 @@ class Swarm(Peers):
         **options: Unpack[PeerOptions],
     ) -> None:
         super().__init__("swarm", "role", roles, options, timeout_s=LONG_TIMEOUT_S)
+        if len(self.peers) > MAX_ROLES:
+            why = f"{len(self.peers)} roles, and each reads what all of them say"
+            raise refuse(self.where, why, f"At most {MAX_ROLES}.")
         if not 1 <= max_iterations <= 1_000 or not 0 < convergence <= 1:
             raise refuse(self.where, f"max_iterations={max_iterations} convergence={convergence}",
                          "max_iterations from 1 to 1000, convergence above 0 and at most 1.")  # fmt: skip
