@@ -150,6 +150,26 @@ def test_a_run_after_a_kill_finds_a_worker(bare: Spec, pool: WorkerPool, monkeyp
     assert pool.pids() == ()
 
 
+def test_more_spares_may_be_wanted_while_one_is_started(
+    bare: Spec, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill that comes while a first spare worker starts is not forgotten: both spares are there in the end."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def start(spec: Spec) -> Worker:
+        begun.set()
+        assert go_on.wait(20)
+        return Worker(spec)
+
+    monkeypatch.setattr(worker_pool, "Worker", start)
+    pool._keep_spare(lambda: bare, bare.key, 1)
+    assert begun.wait(20)
+    pool._keep_spare(lambda: bare, bare.key, 2)
+    go_on.set()
+    until(lambda: len(pool.pids()) == 2)
+    until(lambda: not pool._starting)
+
+
 def until(done: Callable[[], bool], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not done():

@@ -57,7 +57,7 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._starter: ThreadPoolExecutor | None = None
-        self._starting: set[str] = set()  # kinds whose spare workers are being started
+        self._starting: dict[str, int] = {}  # kinds whose spare workers are being started, and how many are wanted
 
     async def run(
         self, make: Callable[[], Spec], request: dict[str, Any], timeout_s: float, lent: Lent
@@ -133,22 +133,35 @@ class WorkerPool:
     def _keep_spare(self, make: Callable[[], Spec], key: str, count: int) -> None:
         """Have `count` idle workers of a kind soon, started beside the runs."""
         with self._lock:
-            if self._closing or key in self._starting or len(self._free.get(key, ())) >= count:
+            if key in self._starting:
+                self._starting[key] = max(self._starting[key], count)
                 return
-            self._starting.add(key)
+            if self._closing or len(self._free.get(key, ())) >= count:
+                return
+            self._starting[key] = count
             if self._starter is None:
                 self._starter = ThreadPoolExecutor(1, thread_name_prefix="remit-spare")
-            self._starter.submit(self._start_spares, make, key, count)
+            self._starter.submit(self._start_spares, make, key)
 
-    def _start_spares(self, make: Callable[[], Spec], key: str, count: int) -> None:
+    def _start_spares(self, make: Callable[[], Spec], key: str) -> None:
+        short = True
         try:
-            while not self._closing and len(self._free.get(key, ())) < count:
+            while short := self._is_short(key):
                 self._give_back(_worker_of(make()))
         except RemitError:
             pass  # the next run that finds no worker starts its own and tells its caller why it cannot
         finally:
-            with self._lock:
-                self._starting.discard(key)
+            if short:  # it failed
+                with self._lock:
+                    self._starting.pop(key, None)
+
+    def _is_short(self, key: str) -> bool:
+        """Whether a further spare worker is wanted; when not, the starting of this kind has ended."""
+        with self._lock:
+            if not self._closing and len(self._free.get(key, ())) < self._starting.get(key, 0):
+                return True
+            self._starting.pop(key, None)
+            return False
 
     def _give_back(self, worker: Worker) -> None:
         ending: list[Worker] = []
