@@ -28,7 +28,6 @@ from remit.testing import WireServer
 
 WIRES = ("openai-chat", "openai-responses", "anthropic-messages", "gemini", "bedrock-converse", "cohere-v2")
 CHARS = 2_000
-BATCHES = 20
 
 
 def text_of(number: int) -> str:
@@ -96,25 +95,28 @@ def serve(wire: str) -> None:
 
 
 async def overhead(wire: str, calls: int) -> None:
-    """CPU of a call with gate and memory journal, against HTTP alone and against encode, fetch, decode: us a call.
+    """CPU of a call with gate and memory journal, against its HTTP alone and with encode and decode: us a call.
 
     The three kinds take turns, a batch each, and the median of their batches is shown: what the machine does meanwhile
-    meets all three. The server is another process.
+    meets all three. The server is another process. A batch is a hundred calls at once, as in a process that is busy;
+    the last figure is of calls one after the other, between which the process sleeps and its caches grow cold.
     """
     argv = [sys.executable, __file__, "--serve", wire]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None and server.stdin is not None
-        rows = await batches(wire, server.stdout.readline().strip(), calls)
+        base_url = server.stdout.readline().strip()
+        busy, idle = await batches(wire, base_url, calls, 100), await batches(wire, base_url, calls // 4, 1)
         server.stdin.close()
-    http, codec, gate = (statistics.median(rows[name]) for name in ("http", "codec", "gate"))
     print(
-        f"{wire:<20} {http:.0f} us CPU for HTTP alone; +{codec - http:.0f} us codec; "
-        f"+{gate - http:.0f} us beyond HTTP with gate and journal"
+        f"{wire:<20} {busy['http']:.0f} us CPU for HTTP alone; +{busy['codec'] - busy['http']:.0f} us codec; "
+        f"+{busy['gate'] - busy['http']:.0f} us beyond HTTP with gate and journal "
+        f"(one at a time: {idle['http']:.0f}, +{idle['gate'] - idle['http']:.0f})",
+        flush=True,
     )
 
 
-async def batches(wire: str, base_url: str, calls: int) -> dict[str, list[float]]:
-    """us of CPU a call, batch by batch, of: HTTP alone, with the codec, with gate and journal."""
+async def batches(wire: str, base_url: str, calls: int, at_once: int) -> dict[str, float]:
+    """us of CPU a call, the median of the batches: HTTP alone, with the codec, with gate and journal."""
     from remit.adapters import providers
 
     rows: dict[str, list[float]] = {"http": [], "codec": [], "gate": []}
@@ -127,14 +129,14 @@ async def batches(wire: str, base_url: str, calls: int) -> dict[str, list[float]
             await bare._http.fetch(bare._sent(request, False))
 
         kinds = {"http": http_only, "codec": lambda: bare.request(request), "gate": lambda: model.request("hi")}
-        for number in range(BATCHES + 1):
+        for number in range(max(4, calls // 100) + 1):
             for name, call in kinds.items():
                 cpu = time.thread_time()
-                for _ in range(calls // BATCHES):
-                    await call()
+                for _ in range(100 // at_once):
+                    await asyncio.gather(*(call() for _ in range(at_once)))
                 if number:  # the first batch warms up
-                    rows[name].append((time.thread_time() - cpu) / (calls // BATCHES) * 1e6)
-    return rows
+                    rows[name].append((time.thread_time() - cpu) * 1e4)
+    return {name: statistics.median(times) for name, times in rows.items()}
 
 
 def main() -> None:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from remit.errors import ModelError as ModelError
     from remit.errors import RemitError as RemitError
     from remit.errors import Unavailable as Unavailable
+    from remit.models.embedder import embedder as embedder
     from remit.models.handle import model as model
     from remit.ports.tool import Context as Context
     from remit.runtime import Runtime as Runtime
@@ -99,6 +100,7 @@ _PUBLIC = {
     "Unavailable": "errors",
     "Usage": "core.usage",
     "Workflow": "agents.workflow",
+    "embedder": "models.embedder",
     "model": "models.handle",
     "novelty": "teams.coordination.novelty",
     "tool": "core.tools",

@@ -193,6 +193,8 @@ class Adapters:
 
     def _plain_model(self, given: Any) -> Model:
         if not isinstance(given, ModelHandle):
+            if getattr(given, "embeds", False):
+                return self._embedding_model(given)
             if hasattr(given, "request") and hasattr(given, "name"):
                 return given  # type: ignore[no-any-return]  # a Model of remit.testing or of the user's own
             raise Invalid("model_unknown", f"not a model: {type(given).__name__}")
@@ -224,6 +226,11 @@ class Adapters:
 
         caching = "auto" if self.setup is None else self.setup.caching.prompt
         return providers.make_model(handle.name, handle.base_url, handle.api_key, os.environ, self.own_address, caching)
+
+    def _embedding_model(self, given: Any) -> Model:
+        from remit.adapters.providers import _embeddings
+
+        return _embeddings.make(given.name, given.base_url, given.api_key, os.environ, self.own_address)
 
     def provider_rows(self, env: Mapping[str, str], only: str = "") -> list[dict[str, Any]]:
         """What `remit models list` says of every provider, or of one."""

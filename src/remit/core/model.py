@@ -55,6 +55,8 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     """further body fields of the wire, merged last"""
     prompt_cache: str = ""
     """"" (auto) | auto | on | 1h | off: whether the provider is asked to keep a long prefix (wire/prompt_cache.py)"""
+    answer_form: str = ""
+    """"" (as the model can) | native | tool | words: how an asked form of the answer is asked for"""
 
 
 DEFAULT_SETTINGS = Settings()

@@ -95,29 +95,38 @@ class ReplyCache:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._groups: dict[str, dict[str, similar.Form]] = {}
 
-    def find(self, bound: str, text: str, now_ms: int) -> Hit | None:
+    def knows(self, bound: str, text: str, now_ms: int) -> bool:
+        """Whether this very request has a kept reply."""
+        return self._fresh(_id(bound, text), now_ms) is not None
+
+    def find(self, bound: str, text: str, now_ms: int, vector: Sequence[float] | None = None) -> Hit | None:
         """The kept reply of this request, or of one that means the same.
 
         Args:
             bound: `bound_to` of the request: what must be equal.
             text: the last user text.
             now_ms: wall clock.
+            vector: of the text, where the caller has made one.
         """
         entry = self._fresh(_id(bound, text), now_ms)
         if entry is not None:
             return self._hit(entry, 1.0)
-        found = self._similar(bound, text, now_ms) if self.rules.semantic and text else None
+        found = self._similar(bound, text, now_ms, vector) if self.rules.semantic and text else None
         if found is None:
             self.statistics.misses += 1
         return found
 
-    def put(self, bound: str, text: str, reply: Reply, *, model: str, nano: int | None, now_ms: int) -> bool:
+    def put(  # noqa: PLR0913  # what an entry is made of
+        self, bound: str, text: str, reply: Reply, *, model: str, nano: int | None, now_ms: int,
+        vector: Sequence[float] | None = None,
+    ) -> bool:  # fmt: skip
         """Keep a reply; False when it is not one to be kept."""
         if reply.tool_calls or reply.stop_reason != "end" or not 0 < len(reply.text) <= MAX_REPLY_CHARS:
             return False
         kept = reply
-        vector = tuple(map(float, self._embed(text))) if self._embed is not None and self.rules.semantic else None
-        entry = Entry(bound, text, kept, model, nano, now_ms, vector)
+        if vector is None and self._embed is not None and self.rules.semantic:
+            vector = self._embed(text)
+        entry = Entry(bound, text, kept, model, nano, now_ms, None if vector is None else tuple(map(float, vector)))
         self._add(_id(bound, text), entry)
         if self._store is not None:
             self._store.put(_id(bound, text), entry)
@@ -139,12 +148,13 @@ class ReplyCache:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _similar(self, bound: str, text: str, now_ms: int) -> Hit | None:
+    def _similar(self, bound: str, text: str, now_ms: int, vector: Sequence[float] | None) -> Hit | None:
         group = self._groups.get(bound)
         if not group:
             return None
         asked = similar.form(text)
-        vector = self._embed(text) if self._embed is not None else None
+        if vector is None and self._embed is not None:
+            vector = self._embed(text)
         best, most = "", 0.0
         for key, known in list(group.items()):
             entry = self._entries[key]

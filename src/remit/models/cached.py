@@ -11,9 +11,11 @@ from remit.core.effects import Done, Outcome
 from remit.core.events import ModelNote
 from remit.core.model import ModelRequest, Reply, StreamEnd, StreamEvent, TextDelta
 from remit.core.usage import NO_USAGE
+from remit.models.attempt import ask
 from remit.models.cache import Hit, ReplyCache, bound_to, cachable, split
 from remit.models.policy import Policy
 from remit.models.routes import Routes
+from remit.wire.embeddings.as_model import vectors_of
 
 if TYPE_CHECKING:
     from remit.gate.door import Gate
@@ -51,6 +53,8 @@ class CachedAnswers:
         self._scope = scope
         cache = routes.cache(policy)
         self._cache: ReplyCache | None = None
+        self._vector: list[float] | None = None
+        self._load = routes.embedding_model
         if cache is not None and cachable(request, scope.label, cache.rules):
             self._cache = cache
             bare, self._text = split(request)
@@ -64,7 +68,8 @@ class CachedAnswers:
         recorded = None if self._scope.recorded is None else self._scope.recorded.get(key)
         if self._cache is None or (recorded is not None and not recorded.name.startswith(f"{PROVIDER}:")):
             return None
-        hit = self._cache.find(self._bound, self._text, clock.now_ms())
+        await self._embed(gate, key, clock)
+        hit = self._cache.find(self._bound, self._text, clock.now_ms(), self._vector)
         if hit is None:
             return None
         usage, nano = hit.reply.usage, hit.nano
@@ -76,6 +81,22 @@ class CachedAnswers:
             self._scope.emit(ModelNote(key, "cached", hit.model, reason, saved))
         return outcome
 
+    async def _embed(self, gate: Gate, key: str, clock: Clock) -> None:
+        """The vector of the question, where an embedder is set and the same words were not asked before.
+
+        It is an effect of its own, `KEY/embed`. Without a vector (refused, failed) words decide, as without one.
+        """
+        embedder, cache = self._policy.embedder, self._cache
+        assert cache is not None
+        if embedder is None or not cache.rules.semantic or not self._text.strip():
+            return
+        if cache.knows(self._bound, self._text, clock.now_ms()):
+            return
+        request = replace(embedder.request((self._text,)), model=embedder.name.partition(":")[2])
+        outcome = await ask(gate, f"{key}/embed", self._load(embedder), request, self._scope, clock)
+        if type(outcome) is Done:
+            (self._vector,) = vectors_of(outcome.value)
+
     def keep(self, outcome: Done, clock: Clock) -> None:
         """Keep an answer that was just made."""
         reply: Reply = outcome.value
@@ -86,4 +107,5 @@ class CachedAnswers:
         from remit.models.prices import price_nano
 
         nano = price_nano(provider, name, reply.usage)
-        self._cache.put(self._bound, self._text, reply, model=model, nano=nano, now_ms=clock.now_ms())
+        now_ms = clock.now_ms()
+        self._cache.put(self._bound, self._text, reply, model=model, nano=nano, now_ms=now_ms, vector=self._vector)

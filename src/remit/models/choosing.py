@@ -151,16 +151,10 @@ def by_static_cost(options: Sequence[Option], difficulty: float) -> list[Option]
 
 
 def _probit(p: float) -> float:
-    """The inverse of the normal distribution function, to three digits, for p in (0, 1)."""
-    p = min(max(p, 1e-6), 1.0 - 1e-6)
-    low, high = -5.0, 5.0
-    for _ in range(24):
-        middle = (low + high) / 2
-        if normal_cdf(middle) < p:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    """The inverse of the normal distribution function, for p in (0, 1)."""
+    from statistics import NormalDist  # only plans of several models need it
+
+    return NormalDist().inv_cdf(min(max(p, 1e-6), 1.0 - 1e-6))
 
 
 def _surprise(level: float) -> float:

@@ -52,7 +52,8 @@ class PolicyModel(Compound):
         self.policy = policy
         self.routes = routes
         self.name = policy.name
-        self.names = tuple([c.model for c in policy.candidates()])
+        own = () if policy.embedder is None else (policy.embedder.name,)
+        self.names = tuple([*[c.model for c in policy.candidates()], *own])
         self.base_url = ""
 
     async def ask(self, gate: Gate, key: str, request: ModelRequest, scope: Scope, clock: Clock) -> Outcome:
@@ -116,7 +117,8 @@ class _Call:
             return [m for m in routed.plan if m in self.candidates] or [routed.model]
         policy = self.policy
         self.check = verifying.check_name(self.request, policy.verify) if policy.cascade else ""
-        rules = Rules(policy.strategy, policy.simple, policy.complex, policy.max_loss, policy.explore, policy.seed)
+        rules = Rules(policy.strategy, policy.simple, policy.complex, policy.max_loss, policy.explore, policy.seed,
+                      policy.min_saving)  # fmt: skip
         chance = f"{self.scope.run_id}/{self.key}"
         choice = self.routes.router.choose(self.task, found, rules, check=self.check, chance=chance)
         usable = sorted((o for o in found if not o.out), key=lambda o: (-o.capability, o.nano or 0))

@@ -16,6 +16,7 @@ from remit.core.events import EffectDone, EffectIntent, ModelNote, Routed, RunDo
 from remit.errors import Conflict, Invalid
 from remit.journal.chain import decode_event
 from remit.models.choosing import lowered, prior
+from remit.models.router import CAUTION
 
 if TYPE_CHECKING:
     from remit.models.router import Router
@@ -91,6 +92,12 @@ def learn(router: Router, call: Taken, ok: bool, weight: float) -> None:
     """
     routed = call.routed
     known = {c.model: prior(c.capability, routed.difficulty) for c in routed.candidates}
+    usable = [c for c in routed.candidates if not c.out]
+    if usable:
+        ablest = max(usable, key=lambda c: (c.capability, c.success, c.model)).model
+        if call.failed or call.model != ablest:
+            reference = router.predictor.estimate(ablest, routed.features, known[ablest])
+            router.budget.outcome(reference.cautious(-CAUTION), ok, weight)
     start = known.get(call.model, prior(1.0, routed.difficulty))
     for failed in call.failed:
         estimate = router.predictor.estimate(failed, routed.features, known.get(failed, start))

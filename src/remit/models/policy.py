@@ -21,6 +21,7 @@ from remit.models.cache import CacheRules, Embed
 from remit.models.choosing import SIMPLE as SIMPLE
 from remit.models.choosing import TIERS, Strategy, Tier
 from remit.models.credentials import Order
+from remit.models.embedder import Embedder
 from remit.models.prices import price_nano
 
 Judge = Callable[[ModelRequest, Reply], bool | None]
@@ -89,7 +90,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     """whether a cheap answer that fails its check is asked of a dearer model"""
     verify: Judge | None = None
     """an own check; without one: the asked form of the answer, and that tool calls name tools and fit their schemas"""
-    max_loss: float = 0.006
+    max_loss: float = 0.01
+    min_saving: float = 0.6
     explore: float = 0.03
     seed: int = 0
     private: Private = "labelled"
@@ -100,6 +102,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     resilience: Resilience = Resilience()
     cache: CacheRules | None = None
     embed: Embed | None = None
+    embedder: Embedder | None = None
+    """makes the cache's vectors by calls of their own (models/embedder.py); `embed` makes them in this process"""
 
     def __post_init__(self) -> None:
         if not self.models or len(self.models) > 32:

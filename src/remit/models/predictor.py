@@ -3,7 +3,9 @@
 Bayesian probit regression with a Gaussian a weight, updated by assumed-density filtering: one pass over a task's
 features an outcome, closed form, no learning rate, no data kept. A feature has a weight that all models share (how hard
 are such tasks?) and one a model (is it better or worse at these than it is in general?), so an outcome of one model
-teaches something about the others. Where nothing is known the prior speaks: capability less static difficulty.
+teaches something about the others. One model, the anchor, has none of its own: what all share is its level, and the
+others differ from it. Otherwise a model that is asked the hard tasks only, as the ablest is, could not be told from one
+that is worse at all of them. Where nothing is known the prior speaks: capability less static difficulty.
 Source: Graepel et al., "Web-Scale Bayesian Click-Through Rate Prediction (adPredictor)", ICML 2010, section 3.
 
 State is data (`save`, `load`): two numbers a weight in a JSON object, bounded; weights that say least go first.
@@ -26,6 +28,7 @@ from remit.models.features import SPACE
 BETA: Final = 1.0  # noise of an outcome, in probits
 PRIOR_SHARED: Final = 0.012  # variance of a weight before it was seen
 PRIOR_OWN: Final = 0.008
+PRIOR_LEVEL: Final = 0.3  # of the level of all models
 PRIOR_MODEL: Final = 0.7  # of a model's own level
 MAX_WEIGHTS: Final = 400_000
 MAX_MODELS: Final = 64
@@ -58,6 +61,7 @@ class _State(Struct, forbid_unknown_fields=True):
     version: int = 1
     outcomes: dict[str, int] = {}
     weights: dict[int, tuple[float, float]] = {}
+    anchor: str = ""
 
 
 class Predictor:
@@ -67,12 +71,14 @@ class Predictor:
         self._weights: dict[int, tuple[float, float]] = {}
         self.outcomes: dict[str, int] = {}
         """how many outcomes of a model were learnt"""
+        self.anchor = ""
+        """the model whose level all share; the ablest one that may be asked"""
 
     def estimate(self, model: str, features: Iterable[int], prior: float = 0.0) -> Estimate:
         """The estimate for `model`; `prior` is its level (probits) before anything was learnt."""
         mean, variance = prior, 0.0
         weights = self._weights
-        for index, start in _indexes(model, features):
+        for index, start in _indexes(model, features, self.anchor):
             known = weights.get(index)
             if known is not None:
                 mean += known[0]
@@ -87,7 +93,7 @@ class Predictor:
         """Take in one judged outcome; `weight` below 1 for a judge that is often wrong."""
         if model not in self.outcomes and len(self.outcomes) >= MAX_MODELS:
             return
-        indexes = list(_indexes(model, features))
+        indexes = list(_indexes(model, features, self.anchor))
         weights = self._weights
         mean = prior + sum([weights[i][0] for i, _ in indexes if i in weights])
         variance = BETA * BETA / max(weight, 0.05) + sum([weights.get(i, (0.0, start))[1] for i, start in indexes])
@@ -108,7 +114,7 @@ class Predictor:
     def save(self) -> bytes:
         """The state as JSON."""
         rounded = {i: (round(m, 5), round(v, 6)) for i, (m, v) in self._weights.items()}
-        return msgspec.json.encode(_State(1, self.outcomes, rounded))
+        return msgspec.json.encode(_State(1, self.outcomes, rounded, self.anchor))
 
     @staticmethod
     def load(raw: bytes) -> Predictor:
@@ -121,7 +127,7 @@ class Predictor:
         if state.version != 1 or not finite or len(state.weights) > 2 * MAX_WEIGHTS:
             raise Invalid("value_invalid", "the state of the router is damaged or of a newer version")
         predictor = Predictor()
-        predictor._weights, predictor.outcomes = state.weights, state.outcomes
+        predictor._weights, predictor.outcomes, predictor.anchor = state.weights, state.outcomes, state.anchor
         return predictor
 
     def _prune(self) -> None:
@@ -130,10 +136,15 @@ class Predictor:
         self._weights = dict(kept)
 
 
-def _indexes(model: str, features: Iterable[int]) -> Iterable[tuple[int, float]]:
+def _indexes(model: str, features: Iterable[int], anchor: str) -> Iterable[tuple[int, float]]:
     """The weights that a model's answer to a task rests on, with their prior variance."""
     from zlib import crc32
 
+    yield SPACE, PRIOR_LEVEL
+    if model == anchor:
+        for feature in features:
+            yield feature, PRIOR_SHARED
+        return
     salt = crc32(model.encode())
     yield (SPACE * (2 + salt), PRIOR_MODEL)
     for feature in features:

@@ -4,9 +4,11 @@
     attempted / judged         -> learning    outcomes of the attempts that were made
 
 How `cost` keeps its promise: it takes the plan with the least cost + price * loss, where loss is the success that a
-plan gives up against the ablest model. The price is not set by hand: it rises while more than `max_loss` is given up
-on average, and falls while less is (a dual variable). Estimates of cheaper models are taken at a cautious quantile,
-because the plan that looks best is often the one that was overrated; the price follows the plain ones.
+plan gives up against the ablest model. The price is not set by hand: it rises while the bound of what was lost, its
+uncertainty included (`LossBudget`), is above `max_loss`, and falls while it is below; and once enough outcomes were
+judged it rises no further than `min_saving` allows. It begins at its ceiling, when nothing is known yet.
+Estimates are taken at cautious quantiles, the ablest model's high and all others' low, because the plan that looks best
+is often the one that was overrated.
 
 The constants below were chosen with bench/routing.py over seeds 0 to 2 of all its families.
 
@@ -28,12 +30,17 @@ from remit.errors import Invalid
 from remit.models import choosing
 from remit.models.choosing import Check, Option, Plan, Strategy
 from remit.models.features import Task, difficulty, features
+from remit.models.loss_budget import LossBudget
 from remit.models.predictor import Estimate, Predictor
 
-CAUTION: Final = 0.2  # deviations that a cheaper model's estimate is lowered by
-START_PRICE: Final = 20.0  # of a lost answer, in calls of the dearest model
+CAUTION: Final = 0.2  # deviations that a cheaper model's estimate is lowered by, and the ablest one's raised
+PRICE_BOUNDS: Final = (5.0, 200.0)  # of a lost answer, in calls of the dearest model
+FAIR_PRICE: Final = 10.0  # it falls below this for the sake of min_saving only
 PRICE_STEP: Final = 0.005
-PRICE_BOUNDS: Final = (9.0, 200.0)
+SAVING_STEP: Final = 0.05
+MAX_STEP: Final = 0.02
+ENOUGH: Final = 300.0  # judged outcomes; before them the price stays, and saving is no reason to ask a cheaper model
+LONG_ENOUGH: Final = 1000.0  # choices; after them predictions alone move the price, where nobody judges
 PASSED_WEIGHT: Final = 0.6  # of an outcome that only a check judged
 FIRST_OUTPUT: Final = 1.5  # output tokens an input token before any was seen. Source: spec/models.md 6
 OUTPUT_PRIOR: Final = 5.0  # calls that this guess counts for
@@ -47,11 +54,13 @@ class Rules(Struct, frozen=True):
     strategy: Strategy = "cost"
     simple: float = choosing.SIMPLE
     complex: float = choosing.COMPLEX
-    max_loss: float = 0.006
-    """success that `cost` may give up on average against the best plan"""
+    max_loss: float = 0.01
+    """success that `cost` may give up on average against the ablest model, the uncertainty of that included"""
     explore: float = 0.03
     """share of choices that are made to learn; 0 = none"""
     seed: int = 0
+    min_saving: float = 0.6
+    """share of the ablest model's cost that it saves, once outcomes are judged; 0 = caution may cost everything"""
 
 
 class Choice(Struct, frozen=True):
@@ -76,6 +85,7 @@ class _State(Struct, forbid_unknown_fields=True):
     price: float
     outputs: dict[str, _Output]
     checks: dict[str, list[float]]
+    budget: LossBudget = msgspec.field(default_factory=LossBudget)
 
 
 class Router:
@@ -83,7 +93,9 @@ class Router:
 
     def __init__(self) -> None:
         self.predictor = Predictor()
-        self.price = START_PRICE
+        self.price = PRICE_BOUNDS[1]
+        self.budget = LossBudget()
+        self._ablest: Option | None = None
         self._outputs: dict[str, _Output] = {}
         self._checks: dict[str, list[float]] = {}
         # name -> answers that passed, failed; of the passed: judged, wrong; of the failed: judged, right
@@ -118,6 +130,7 @@ class Router:
             scores = {o.model: choosing.balanced_score(o, level) for o in usable}
             order = sorted(usable, key=lambda o: (-scores[o.model], o.model))
             return Choice(_names(order), level, "the best of ability and price", scores=scores)
+        self.predictor.anchor = max(options, key=lambda o: (o.capability, o.model)).model
         return self._learnt(task, usable, rules, check, chance)
 
     def _learnt(self, task: Task, usable: list[Option], rules: Rules, check: str, chance: str) -> Choice:
@@ -125,31 +138,41 @@ class Router:
         estimates = {
             o.model: self.predictor.estimate(o.model, seen, choosing.prior(o.capability, level)) for o in usable
         }
-        ablest = max(usable, key=lambda o: (o.capability, estimates[o.model].success, o.model)).model
+        ablest = self._ablest = max(usable, key=lambda o: (o.capability, estimates[o.model].success, o.model))
         draw = _Chance(f"{rules.seed}/{chance}")
         explored = rules.explore > 0 and draw.uniform() < rules.explore
-        success = (
-            {m: e.drawn(draw.normal()) for m, e in estimates.items()} if explored else _cautious(estimates, ablest)
-        )
+        if explored:
+            success = {m: e.drawn(draw.normal()) for m, e in estimates.items()}
+        else:
+            success = _cautious(estimates, ablest.model)
         quality = self.check_quality(check) if check else None
         found = choosing.plans(usable, estimates, success, quality)
         if rules.strategy == "quality":
             ordered = choosing.by_quality(found)
         else:
-            reference = max(p.success for p in found if p.models == (ablest,))
-            ordered = choosing.by_cost(found, self.price, reference)
+            alone = next(p for p in found if p.models == (ablest.model,))
+            ordered = choosing.by_cost(found, self.price, alone.success)
             if not explored:
-                plain = {m: e.success for m, e in estimates.items()}
-                sums = {p.models: p.success for p in choosing.plans(usable, estimates, plain, quality)}
-                self._reprice(sums[(ablest,)] - sums[ordered[0].models], rules.max_loss)
+                self._account(ordered[0], alone, rules)
         best = ordered[0]
         scores = {p.models[0]: p.score for p in reversed(ordered)}
         means = {m: round(e.success, 4) for m, e in estimates.items()}
         return Choice(best.models, level, _reason(best, explored), means, scores, explored)
 
-    def _reprice(self, loss: float, max_loss: float) -> None:
-        step = PRICE_STEP * (loss - max_loss) / max(max_loss, 1e-3)
-        self.price = min(max(self.price * math.exp(min(max(step, -0.02), 0.02)), PRICE_BOUNDS[0]), PRICE_BOUNDS[1])
+    def _account(self, chosen: Plan, alone: Plan, rules: Rules) -> None:
+        """Count a choice against the ablest model alone, and set the price for the next one."""
+        gap = None if chosen.models == alone.models else alone.success - chosen.success
+        self.budget.chose(gap, chosen.nano, alone.nano)
+        judged = self.budget.judged >= ENOUGH
+        if not judged and self.budget.choices < LONG_ENOUGH:
+            return  # nothing is known yet, and nothing is risked
+        step = PRICE_STEP * (self.budget.bound() - rules.max_loss) / max(rules.max_loss, 1e-3)
+        if step < 0 and self.price <= FAIR_PRICE:
+            step = 0.0
+        if judged:
+            step = min(step, SAVING_STEP * (self.budget.saving() - rules.min_saving))
+        price = self.price * math.exp(min(max(step, -MAX_STEP), MAX_STEP))
+        self.price = min(max(price, PRICE_BOUNDS[0]), PRICE_BOUNDS[1])
 
     def check_quality(self, name: str) -> Check:
         """What is known of a check; cautious before that.
@@ -203,6 +226,11 @@ class Router:
 
         `check` and `passed` say what the check had said of the same answer: it is known better then.
         """
+        ablest = self._ablest
+        if ablest is not None and (after or option.model != ablest.model):
+            level = difficulty(task)
+            known = self.predictor.estimate(ablest.model, features(task), choosing.prior(ablest.capability, level))
+            self.budget.outcome(known.cautious(-CAUTION), accepted)
         self._learn(task, option, accepted, 1.0, after)
         if passed is not None:
             self.count(check, 0 if passed else 1)
@@ -229,7 +257,7 @@ class Router:
     def save(self) -> bytes:
         """Everything learnt, as JSON."""
         raw = msgspec.Raw(self.predictor.save())
-        return msgspec.json.encode(_State(1, raw, self.price, self._outputs, self._checks))
+        return msgspec.json.encode(_State(1, raw, self.price, self._outputs, self._checks, self.budget))
 
     @staticmethod
     def load(raw: bytes) -> Router:
@@ -244,6 +272,7 @@ class Router:
         if state.version != 1 or not fine:
             raise Invalid("value_invalid", "the state of the router is damaged or of a newer version")
         router.price, router._outputs, router._checks = state.price, state.outputs, state.checks
+        router.budget = state.budget
         return router
 
 
@@ -265,8 +294,8 @@ class _Chance:
 
 
 def _cautious(estimates: dict[str, Estimate], ablest: str) -> dict[str, float]:
-    """Success by model; of all but the ablest at a cautious quantile."""
-    return {m: e.success if m == ablest else e.cautious(CAUTION) for m, e in estimates.items()}
+    """Success by model at cautious quantiles: the ablest model's high, all others' low."""
+    return {m: e.cautious(-CAUTION if m == ablest else CAUTION) for m, e in estimates.items()}
 
 
 def _share(part: float, whole: float, start: float, weight: float) -> float:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from remit.gate.door import Gate
     from remit.gate.scope import Scope
     from remit.guard.stores import EncryptedStore
+    from remit.models.embedder import Embedder
     from remit.ports.clock import Clock
     from remit.ports.model import Model
 
@@ -52,7 +53,7 @@ class Routes:
 
     def __init__(
         self,
-        load: Callable[[ModelHandle], Model],
+        load: Callable[[Any], Model],
         clock: Clock,
         folder: str = "",
         store: Callable[[], EncryptedStore] | None = None,
@@ -189,6 +190,10 @@ class Routes:
         """The model with its key number `key`."""
         api_key = each.keys[key] if each.keys else each.api_key
         return self._load(ModelHandle(each.model, base_url=each.base_url, api_key=api_key))
+
+    def embedding_model(self, embedder: Embedder) -> Model:
+        """The model of an embedder."""
+        return self._load(embedder)
 
     def cache(self, policy: Policy) -> ReplyCache | None:
         """The cache of a policy; None = it has none."""

@@ -147,5 +147,5 @@ def explain(policy: Policy, routes: Routes, text: str, role: str, settings: Any)
     )
     gate: Any = SimpleNamespace(screening=Screening(settings.guardrails))
     options = routes.options(policy, request, size_of(request), scope, gate)
-    rules = Rules(policy.strategy, policy.simple, policy.complex, policy.max_loss, 0.0, policy.seed)
+    rules = Rules(policy.strategy, policy.simple, policy.complex, policy.max_loss, 0.0, policy.seed, policy.min_saving)
     return routes.router.choose(task_of(request, role), options, rules), options

@@ -94,10 +94,11 @@ def test_a_check_allows_a_cascade_and_its_quality_is_learnt() -> None:
         router.judged(Task(f"mixed work {n % 7}"), OPTIONS[2], True, check="tests", passed=True)
     found = router.check_quality("tests")
     assert found.passes_wrong < 0.1 and found.fails_right < 0.1
+    router.price = 20.0  # it begins at its ceiling
     task, rules = Task("mixed work 3"), Rules(explore=0)
-    plan = router.choose(task, OPTIONS, rules, check="tests").plan
-    assert plan[0] == "a:fast" and len(plan) > 1
-    assert router.choose(task, OPTIONS, rules).plan != ("a:fast",)
+    two = [OPTIONS[0], OPTIONS[2]]
+    assert router.choose(task, two, rules, check="tests").plan == ("a:fast", "a:big")
+    assert router.choose(task, two, rules).plan == ("a:big",)
 
 
 def test_a_plan_is_worth_what_its_models_and_its_check_make_of_it() -> None:

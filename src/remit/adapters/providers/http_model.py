@@ -8,7 +8,7 @@ on the request or on the time, a signer adds it to each request (`signing.py`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Final, Protocol
 
 from msgspec.structs import replace
@@ -50,7 +50,7 @@ class HttpModel:
     """
 
     __slots__ = (
-        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_native", "_profile", "_secrets"),
+        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_profile", "_secrets"),
         *("_signer", "_stream_url", "_unkeyed", "answered", "name", "secret_needs", "url"),
     )
 
@@ -64,7 +64,6 @@ class HttpModel:
         self._accept = getattr(codec, "stream_type", "text/event-stream")
         self._signer = signer
         self._local = profile.local
-        self._native = "structured" in profile.supports
         self.answered: Mapping[str, str] = {}
         """headers of the newest good answer; limits of rate read in them what the provider has left"""
         self._profile = profile
@@ -88,6 +87,11 @@ class HttpModel:
 
     async def request(self, request: ModelRequest) -> Reply:
         """One attempt; raises ModelError."""
+        if request.output is not None:
+            return await self._formed(request)
+        return await self._request(request)
+
+    async def _request(self, request: ModelRequest) -> Reply:
         sent = self._sent(request, stream=False)
         try:
             answer: HttpReply = await self._http.fetch(sent)
@@ -102,8 +106,11 @@ class HttpModel:
             raise self._error(error, answer.body) from None
         return _mended(reply, request) if self._local else reply
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+    def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         """The same attempt, piece by piece; the last event is StreamEnd."""
+        return self._pieces(request) if request.output is None else self._formed_pieces(request)
+
+    async def _pieces(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         sent = self._sent(request, stream=True)
         decoder = self._codec.stream()
         begun = False
@@ -135,10 +142,6 @@ class HttpModel:
             raise ModelError("model_auth", f"no key for {self._profile.name}", hint=hint, retryable=False)
         if request.model != self._model:
             request = replace(request, model=self._model)
-        if request.output is not None and not self._native:
-            from remit.wire.prompted import in_words
-
-            request = in_words(request)
         accept = ("accept", self._accept if stream else "application/json")
         body = self._codec.encode(request, stream)
         headers = (*self._headers, accept)
@@ -147,6 +150,28 @@ class HttpModel:
             headers = (*headers, *self._signer.headers(url, headers, body))
         return HttpRequest("POST", url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S,
                            total_s=STREAM_S if stream else None, secrets=self._secrets)  # fmt: skip
+
+    async def _formed(self, request: ModelRequest) -> Reply:
+        """One attempt for an answer of an asked form."""
+        from remit.adapters.providers._answer_form import formed  # most requests ask for no form
+        from remit.wire.answer_tool import answered
+
+        asked, tool = formed(self._profile, replace(request, model=self._model))
+        reply = await self._request(asked)
+        return answered(reply, tool) if tool else reply
+
+    async def _formed_pieces(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
+        from contextlib import aclosing
+
+        from remit.adapters.providers._answer_form import formed
+        from remit.wire.answer_tool import AnswerDeltas
+
+        asked, tool = formed(self._profile, replace(request, model=self._model))
+        deltas = AnswerDeltas(tool) if tool else None
+        async with aclosing(self._pieces(asked)) as events:
+            async for event in events:
+                for shown in (event,) if deltas is None else deltas.events(event):
+                    yield shown
 
     def _error(self, error: ModelError, body: bytes = b"") -> ModelError:
         """The error without the key, which a provider may repeat in any form of its message."""

@@ -26,7 +26,7 @@ from remit.wire.reading import as_json, echo_of
 from remit.wire.schemas import closed, schema_name
 
 # Models whose structured output the service constrains. Source: Bedrock user guide "Structured outputs".
-_NATIVE: Final = re.compile(
+CONSTRAINED: Final = re.compile(
     r"anthropic\.claude-(?:(?:sonnet|haiku|opus)-4-[5-9]|[a-z]+-[5-9])|openai\.gpt-oss|qwen\.|minimax\.|moonshot"
     r"|mistral\.(?:mistral-large-3|ministral|magistral)|deepseek\.v3|google\.gemma"
 )
@@ -49,7 +49,7 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
     """The request as JSON, before `extra`; the model is in the path."""
     system, turns = turns_of(request.messages)
     settings = request.settings
-    if request.output is not None and not _NATIVE.search(request.model):
+    if request.output is not None and not CONSTRAINED.search(request.model):
         system.append({"text": instruction(request.output)})
     body: dict[str, Any] = {"messages": turns}
     if system:
@@ -60,7 +60,7 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
     tools = _tools(request)
     if tools:
         body["toolConfig"] = tools
-    if request.output is not None and _NATIVE.search(request.model):
+    if request.output is not None and CONSTRAINED.search(request.model):
         form = {"name": schema_name(request.output.name), "schema": as_json(closed(request.output.schema))}
         body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": form}}}
     more = _fields(request.model, settings)

@@ -1,0 +1,212 @@
+"""An asked form of an answer on all six wires, over HTTP: native, as a required tool, in words; feedback and repair."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+import remit
+from remit import Agent, tool
+from remit.adapters import providers
+from remit.adapters.providers._answer_form import form_of
+from remit.core.messages import Text, ToolCall
+from remit.core.model import ModelRequest, OutputSpec, Reply, Settings, StreamEnd, TextDelta, ToolCallDelta, ToolSpec
+from remit.runtime import Runtime
+from remit.testing import WireServer
+
+WIRES = providers.WIRES
+RIGHT = {"name": "Oslo", "people": 700_000}
+SCHEMA = {"type": "object", "properties": {"people": {"type": "integer"}}, "required": ["people"]}
+
+# Where each wire says which tool must be called.
+FORCED: dict[str, Callable[[Any], Any]] = {
+    "openai-chat": lambda b: b["tool_choice"]["function"]["name"],
+    "openai-responses": lambda b: b["tool_choice"]["name"],
+    "anthropic-messages": lambda b: b["tool_choice"]["name"],
+    "gemini": lambda b: b["toolConfig"]["functionCallingConfig"]["allowedFunctionNames"][0],
+    "bedrock-converse": lambda b: b["toolConfig"]["toolChoice"]["tool"]["name"],
+    "cohere-v2": lambda b: b["tools"][0]["function"]["name"],
+}
+# And that some call is required.
+REQUIRED: dict[str, Callable[[Any], Any]] = {
+    "openai-chat": lambda b: b["tool_choice"] == "required",
+    "openai-responses": lambda b: b["tool_choice"] == "required",
+    "anthropic-messages": lambda b: b["tool_choice"]["type"] == "any",
+    "gemini": lambda b: b["toolConfig"]["functionCallingConfig"]["mode"] == "ANY",
+    "bedrock-converse": lambda b: b["toolConfig"]["toolChoice"] == {"any": {}},
+    "cohere-v2": lambda b: b["tool_choice"] == "REQUIRED",
+}
+
+
+class City(msgspec.Struct):
+    name: str
+    people: int
+
+
+def body(asked: Any) -> Any:
+    """The request's JSON."""
+    return asked.body if isinstance(asked.body, dict) else json.loads(asked.body)
+
+
+def answering(*replies: Any) -> tuple[Callable[[Any], Reply], list[Any]]:
+    """A server's answers in order, the last one again and again; and the bodies that it was asked with."""
+    bodies: list[Any] = []
+
+    def answer(asked: Any) -> Reply:
+        bodies.append(body(asked))
+        part = replies[min(len(bodies), len(replies)) - 1]
+        return Reply(part if isinstance(part, tuple) else (part,))
+
+    return answer, bodies
+
+
+def call(arguments: Any, name: str = "final_answer") -> ToolCall:
+    """A call of the answer's tool."""
+    return ToolCall("call_1", name, arguments)
+
+
+def run(wire: str, answer: Any, form: str, **options: Any) -> Any:
+    """One agent's run with an answer of type City."""
+
+    async def main() -> Any:
+        with WireServer(answer=answer) as server:
+            async with Runtime():
+                model = remit.model(f"{wire}:m", base_url=server.base_url(wire), api_key="k")
+                return await Agent("a", model, output=City, settings={"answer_form": form}, **options).run("Oslo?")
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_the_schema_is_a_tool_that_must_be_called(wire: str) -> None:
+    """Alone it is the one forced; its arguments are the answer; nothing of it stays in the history."""
+    answer, bodies = answering(call(RIGHT))
+    done = run(wire, answer, "tool")
+    assert done.status == "ok" and done.output == City("Oslo", 700_000)
+    assert FORCED[wire](bodies[0]) == "final_answer" and REQUIRED["cohere-v2"]({"tool_choice": "REQUIRED"})
+    assert "people" in json.dumps(bodies[0]) and len(bodies) == 1
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("form", ["tool", "words", "native"])
+def test_what_does_not_fit_is_said_and_mended(wire: str, form: str) -> None:
+    """The second request says where the first answer was wrong, and still asks for the form; the third try fits."""
+    wrong = [{"name": "Oslo", "people": "many"}, {"name": "Oslo"}, RIGHT]
+    parts = [call(w) if form == "tool" else Text(json.dumps(w)) for w in wrong]
+    answer, bodies = answering(*parts)
+    done = run(wire, answer, form)
+    assert done.output == City("Oslo", 700_000) and len(bodies) == 3
+    assert "does not fit the asked type" in json.dumps(bodies[1]) and "people" in json.dumps(bodies[1])
+    assert "many" in json.dumps(bodies[1]), "the model sees what it had answered"
+    if form == "tool":
+        assert [FORCED[wire](b) for b in bodies] == ["final_answer"] * 3
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("form", ["tool", "words"])
+def test_repair_is_bounded(wire: str, form: str) -> None:
+    """A model that never gives the form is asked four times, then the run fails with the code and the text."""
+    part = call({"name": 1}) if form == "tool" else Text("no JSON at all")
+    answer, bodies = answering(part)
+    done = run(wire, answer, form)
+    assert (done.status, done.error.code) == ("failed", "output_invalid")
+    assert len(bodies) == 4 and done.output
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_other_tools_may_be_called_first(wire: str) -> None:
+    """With tools of its own some call is required, not the answer's; an answer given beside another call waits."""
+
+    @tool(effect="read")
+    def lookup(city: str) -> str:
+        """Look a city up."""
+        return f"{city} has 700000"
+
+    both = (call({"city": "Oslo"}, "lookup"), ToolCall("call_2", "final_answer", {"name": "Oslo", "people": 0}))
+    answer, bodies = answering(both, call(RIGHT))
+    done = run(wire, answer, "tool", tools=[lookup])
+    assert done.output == City("Oslo", 700_000) and len(bodies) == 2
+    assert all(REQUIRED[wire](b) for b in bodies)
+    assert "Oslo has 700000" in json.dumps(bodies[1])
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_streamed_answer_is_text(wire: str) -> None:
+    """The pieces of the call are shown as text, add up to the reply's text, and decode; no call is shown."""
+
+    async def main() -> tuple[list[Any], Reply]:
+        with WireServer(answer=Reply((call(RIGHT),))) as server:
+            async with Runtime():
+                model = remit.model(f"{wire}:m", base_url=server.base_url(wire), api_key="k")
+                async with model.stream("Oslo?", output=City, settings={"answer_form": "tool"}) as stream:
+                    events = [event async for event in stream]
+        (end,) = [e for e in events if isinstance(e, StreamEnd)]
+        return events, end.reply
+
+    events, reply = asyncio.run(main())
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == reply.text
+    assert json.loads(reply.text) == RIGHT and reply.stop_reason == "end"
+    assert not any(isinstance(e, ToolCallDelta) for e in events)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_model_that_answers_in_text_all_the_same_is_heard(wire: str) -> None:
+    """Text in place of the required call is taken as the answer, whole and streamed once."""
+
+    async def main() -> tuple[str, Reply]:
+        with WireServer(answer=json.dumps(RIGHT)) as server:
+            async with Runtime():
+                model = remit.model(f"{wire}:m", base_url=server.base_url(wire), api_key="k")
+                async with model.stream("Oslo?", output=City, settings={"answer_form": "tool"}) as stream:
+                    shown = "".join([e.text async for e in stream if isinstance(e, TextDelta)])
+                return shown, await model.request("Oslo?", output=City, settings={"answer_form": "tool"})
+
+    shown, reply = asyncio.run(main())
+    assert json.loads(shown) == json.loads(reply.text) == RIGHT
+
+
+def asked(model: str, *, tools: bool = False, **settings: Any) -> ModelRequest:
+    """A request for a form."""
+    specs = (ToolSpec("t", "", {"type": "object"}),) if tools else ()
+    return ModelRequest((), specs, OutputSpec("o", SCHEMA), Settings(**settings), model)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "form"),
+    [
+        ("openai", "gpt-5-mini", "native"), ("openai", "gpt-4o-2024-08-06", "native"), ("openai", "gpt-4.1", "native"),
+        ("openai", "gpt-4o-2024-05-13", "tool"), ("openai", "gpt-4-turbo", "tool"), ("openai", "gpt-3.5-turbo", "tool"),
+        ("openai", "o1-mini", "words"), ("anthropic", "claude-sonnet-4-5", "native"),
+        ("anthropic", "claude-opus-4-1-20250805", "native"), ("anthropic", "claude-3-5-haiku-latest", "tool"),
+        ("anthropic", "claude-sonnet-4-20250514", "tool"), ("groq", "llama-3.3-70b-versatile", "tool"),
+        ("groq", "openai/gpt-oss-20b", "native"), ("deepseek", "deepseek-chat", "tool"),
+        ("deepseek", "deepseek-reasoner", "words"), ("zai", "glm-4.6", "words"), ("moonshot", "kimi-k2", "words"),
+        ("openai-compatible", "anything", "tool"), ("google", "gemini-2.5-flash", "native"),
+        ("bedrock", "meta.llama3-1-70b-instruct-v1:0", "words"),
+        ("bedrock", "us.anthropic.claude-3-haiku-20240307-v1:0", "tool"),
+        ("bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "native"),
+    ],
+)  # fmt: skip
+def test_the_form_follows_provider_and_model(provider: str, model: str, form: str) -> None:
+    """Native where it exists, a required tool where one can be required, words else."""
+    assert form_of(providers.profile(provider), asked(model)) == form
+
+
+def test_the_form_follows_the_request() -> None:
+    """Gemini 2 and Cohere constrain no answer beside tools; Claude requires no call while it thinks."""
+    google, cohere, claude = map(providers.profile, ("google", "cohere", "anthropic"))
+    assert form_of(google, asked("gemini-2.5-pro", tools=True)) == "tool"
+    assert form_of(google, asked("gemini-3-pro", tools=True)) == "native"
+    assert form_of(cohere, asked("command-a", tools=True)) == "tool" and form_of(cohere, asked("command-a")) == "native"
+    assert form_of(claude, asked("claude-3-7-sonnet-latest", thinking_tokens=2000)) == "words"
+
+
+def test_another_name_for_the_answer_is_an_error() -> None:
+    """`answer_form` takes three words."""
+    done = run("openai-chat", "x", "xml")
+    assert done.status == "failed" and done.error.code == "value_invalid"
