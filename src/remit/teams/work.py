@@ -17,21 +17,19 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from remit.agents.agent import Agent
 from remit.agents.run import Run
 from remit.core.effects import measure_arguments
 from remit.core.events import EffectDone, EffectFailed, EffectIntent
 from remit.core.ids import new_id
 from remit.core.labels import Label, join
-from remit.core.messages import Message
 from remit.core.schema import encode_foreign
-from remit.core.usage import Usage
-from remit.errors import Exhausted, Invalid, NonDeterminism, RemitError, error_of
+from remit.errors import Exhausted, Invalid, NonDeterminism
 from remit.ports.deadline import Deadline
 from remit.ports.runtime import Call, current_call
 from remit.ports.user_code import user_code
-from remit.teams.members import name_of, own_ceiling, typed
-from remit.teams.outcome import OF_THE_TEAM, Parked, TeamEnd, code_failed
+from remit.teams.member_runs import record, replayed, start
+from remit.teams.members import name_of, own_ceiling
+from remit.teams.outcome import Parked, TeamEnd, code_failed
 from remit.teams.values import Answer, Progress, text_of
 
 if TYPE_CHECKING:
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from remit.teams.coordination.waits import WaitGraph
 
 AT_ONCE: Final = 4  # members of one team that run at once. Source: spec/teams.md 4, max_concurrency
-MAX_ANSWER_BYTES: Final = 4_000_000  # of one member, as JSON
 _encode: Final = msgspec.json.Encoder(enc_hook=encode_foreign).encode
 
 
@@ -218,12 +215,12 @@ class Work:
         name, text = name_of(member), text_of(prompt)
         digest = measure_arguments(name, text)[1]
         child_id = ""
-        record = self.recorded.get(key) if self.recorded is not None else None
-        if record is not None:
-            check_digest(key, record, name, digest)
-            if record.state == "done":
-                return self._noted(key, name, place, *self._replayed(record, member, place))
-            child_id = record.arguments["run"]
+        known = self.recorded.get(key) if self.recorded is not None else None
+        if known is not None:
+            check_digest(key, known, name, digest)
+            if known.state == "done":
+                return self._noted(key, name, place, *replayed(self, known, member, place))
+            child_id = known.arguments["run"]
         else:
             child_id = new_id("run", self.runtime.clock.now_ms(), self.runtime.clock.random_bits(80))
             self.scope.emit(EffectIntent(key, "member", name, digest, "idempotent", {"run": child_id}, (), place.label))
@@ -231,10 +228,10 @@ class Work:
         token = current_call.set(place)
         try:
             if timeout_s is None:
-                run = await self._start(member, child_id, prompt, place, resumed=record is not None)
+                run = await start(self, member, child_id, prompt, place, resumed=known is not None)
             else:
                 with Deadline(timeout_s) as limit:
-                    run = await self._start(member, child_id, prompt, place, resumed=record is not None)
+                    run = await start(self, member, child_id, prompt, place, resumed=known is not None)
                 late = limit.expired
         except TimeoutError:
             run, late = Run(child_id, "cancelled"), True
@@ -247,7 +244,7 @@ class Work:
             task.uncancel()  # somebody stopped this member alone; with us it would have raised (ADR 0002)
         if late:
             run.error = Exhausted("deadline_exceeded", f"{name} passed its {timeout_s:g} s")
-        run = self._record(key, run, name, place, late)
+        record(self, key, run, name, place, late)
         return self._noted(key, name, place, run, late)
 
     def _noted(
@@ -258,95 +255,6 @@ class Work:
         self.answers[key] = Answer(name, key, status, run.output, error, run.id, run.usage, run.cost_nano, place.label)
         self.label = join(self.label, place.label)
         return run, late
-
-    async def _start(self, member: Any, child_id: str, prompt: Any, place: Place, *, resumed: bool) -> Run:
-        if not isinstance(member, Agent) and not hasattr(member, "carry_out"):
-            return await self._function(member, prompt, place)
-        options = self.options
-        if resumed and self._exists(child_id):
-            return await self._resume(member, child_id)
-        task: Any = prompt
-        if place.label is not self.scope.label and isinstance(prompt, str):
-            task = Message("user", prompt, place.label)  # type: ignore[arg-type]  # a string is parts to a Message
-        given: dict[str, Any] = {"deps": options.deps, "listener": options.listener, "priority": options.priority}
-        given |= {"deltas": options.deltas, "subject": options.subject, "workspace": options.workspace}
-        try:
-            if isinstance(member, Agent):
-                return await self.runtime.run(member, task, run_id=child_id, **given)
-            run: Run = await member.carry_out(task, run_id=child_id, **given)
-            return run
-        except RemitError as e:  # it could not begin: a tool it has not, a model nobody knows, a delegation denied
-            if e.family == "Conflict" or e.code in ("disk_failed", "estop"):
-                raise
-            return Run(child_id, "denied" if e.family == "Denied" else "failed", None, e)
-
-    async def _resume(self, member: Any, child_id: str) -> Run:
-        options = self.options
-        run: Run
-        if isinstance(member, Agent):
-            before = self.runtime.journal.read(child_id)
-            run = await self.runtime.resume(child_id, member, deps=options.deps, listener=options.listener,
-                                            deltas=options.deltas)  # fmt: skip
-            if b'"run_done"' in before[-1].body[:40]:
-                self._settle(run.usage, run.cost_nano)  # it had ended before: nothing drew on our ledger now
-                run.output = typed(member, run.output)
-            return run
-        run = await member.resume(child_id, deps=options.deps, listener=options.listener, deltas=options.deltas)
-        return run
-
-    async def _function(self, fn: Any, prompt: Any, place: Place) -> Run:
-        """A plain async function as a member: `fn(prompt)`."""
-        output: Any = None
-        with user_code(TeamEnd) as code:
-            output = await fn(prompt)
-        if code.error is None:
-            return Run("", "ok", output)
-        if isinstance(code.error, TimeoutError):
-            raise code.error
-        error = code_failed(name_of(fn), code.error)
-        if error.family == "Conflict" and error.code not in OF_THE_TEAM:
-            raise error
-        return Run("", "denied" if error.family == "Denied" else "failed", None, error)
-
-    def _exists(self, run_id: str) -> bool:
-        try:
-            return bool(self.runtime.journal.read(run_id))
-        except RemitError:
-            return False
-
-    def _record(self, key: str, run: Run, name: str, place: Place, late: bool) -> Run:
-        """Write how the member ended; an answer that cannot be kept is a member that failed."""
-        try:
-            body = _encode(run.output)
-            if len(body) > MAX_ANSWER_BYTES:
-                why = f"{name} answered with {len(body)} bytes; at most {MAX_ANSWER_BYTES}"
-                raise Exhausted("output_too_large", why)
-        except (ValueError, TypeError, RecursionError, Exhausted) as e:
-            why = f"the answer of {name} cannot be kept: {str(e)[:200]}"
-            error = e if isinstance(e, Exhausted) else Invalid("value_invalid", why)
-            run, body = Run(run.id, "failed", None, error), b"null"
-        kept = {"run": run.id, "status": run.status, "output": msgspec.Raw(body), "late": late}
-        kept["cost_nano"] = run.cost_nano
-        kept["error"] = None if run.error is None else run.error.for_user()
-        kept["usage"] = run.usage
-        self.scope.emit(EffectDone(key, msgspec.Raw(_encode(kept)), place.label))
-        return run
-
-    def _replayed(self, record: Any, member: Any, place: Place) -> tuple[Run, bool]:
-        kept = msgspec.json.decode(record.done.result)
-        e = kept["error"]
-        error = None if e is None else error_of(e["code"], e["message"], e["hint"], e["retryable"])
-        run = Run(kept["run"], kept["status"], typed(member, kept["output"]), error)
-        run.usage, run.cost_nano = msgspec.convert(kept["usage"], Usage), kept["cost_nano"]
-        if run.id:
-            self._settle(run.usage, run.cost_nano)
-        place.label = join(place.label, record.done.label)
-        return run, kept["late"]
-
-    def _settle(self, usage: Usage, nano: int | None) -> None:
-        self.scope.ledger.settle(None, usage, nano)
-        for ledger in self.scope.ledger.chain:
-            ledger.model_calls += usage.requests
 
     def has(self, key: str) -> bool:
         """Whether the journal of a resumed run holds the end of `key`."""

@@ -18,8 +18,10 @@ from remit.teams.handover import Handover, key_of, opened, seal
 from remit.teams.messaging import Mailboxes, parties
 from remit.teams.patterns.pipeline import Pipeline
 from remit.teams.team import Team
+from remit.teams.values import Estimate
 from remit.testing import FakeClock, FunctionModel
 from remit.testing.crash import Crash, CrashJournal
+from remit.testing.team_conformance import Cast, check_crashes, check_success
 from unit.teams.in_loop import in_loop
 
 
@@ -377,3 +379,68 @@ async def test_an_agent_as_a_tool_is_handed_a_sealed_prompt() -> None:
     notes = [e for e in run.events if isinstance(e, Noted)]
     assert run.output == "there"
     assert [(n.key, n.value["to"], len(n.value["mac"])) for n in notes] == [("turn/1/call/0/handover", "finder", 64)]
+
+
+def post(cast: Cast) -> Team:
+    """One agent sends two messages by tool, another takes both and says what it got."""
+    options: dict[str, Any] = {"tools": ["agent_message"], "remit": Remit.allow("delegate:1", "model:function:*")}
+    sender, reader = cast.agent("sender", **options), cast.agent("reader", **options)
+
+    async def body(work: Any, task: Any) -> str:
+        Mailboxes(work, ["sender", "reader"])
+
+        def line(agent: Agent) -> Any:
+            return lambda: work.ask(agent, "go", key=agent.name, reads=[])
+
+        found = await parties(work, {"reader": line(reader), "sender": line(sender)})
+        said: str = found["reader"].text
+        return said
+
+    return Team("post", body, members={"sender": sender, "reader": reader}, calls=Estimate(6, 6, "3 each"))
+
+
+def posting(request: Any) -> Reply:
+    """What both do, by their names."""
+    seen = results(request)
+    if len(seen) == 2:
+        return Reply(" | ".join(seen))
+    mine = "sender" in request.messages[0].text
+    send = {"action": "send", "to": "reader", "text": f"letter {len(seen)}"}
+    return Reply([ToolCall(str(len(seen)), "agent_message", send if mine else {"action": "receive"})])
+
+
+@in_loop
+async def test_messages_of_agents_come_once_after_a_crash_at_any_append() -> None:
+    """The same text, and no model call twice: a tool call that is done is not done again, one that was under way gets
+    the message that it had."""
+    calls, output = await check_success(post, "go", posting)
+    assert (calls, output) == (6, "from sender: letter 0 | from sender: letter 1")
+    await check_crashes(post, "go", posting, calls, output)
+
+
+def asking(request: Any) -> Reply:
+    """The sender asks, the reader takes the question and answers it."""
+    seen = results(request)
+    mine = "sender" in request.messages[0].text
+    if len(seen) == (1 if mine else 2):
+        return Reply(" | ".join(seen).replace(seen[0].partition(" It waits")[2], ""))
+    steps: list[dict[str, Any]] = [{"action": "receive"}]
+    if mine:
+        steps = [{"action": "request", "to": "reader", "text": "What time is it?"}]
+    elif seen:
+        steps = [{"action": "answer", "correlation": seen[0].rpartition("correlation ")[2], "text": "noon"}] * 2
+    return Reply([ToolCall(str(len(seen)), "agent_message", steps[len(seen)])])
+
+
+@in_loop
+async def test_a_question_and_its_answer_survive_a_crash_at_any_append() -> None:
+    """Whoever of the two goes on first after the crash: the answer reaches the one that asked, once."""
+
+    def make(cast: Cast) -> Team:
+        team = post(cast)
+        team.calls = Estimate(5, 5, "2 and 3")
+        return team
+
+    calls, output = await check_success(make, "go", asking)
+    assert (calls, output) == (5, "from sender: What time is it? It waits | answered")
+    await check_crashes(make, "go", asking, calls, output)

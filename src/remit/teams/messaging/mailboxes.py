@@ -74,7 +74,7 @@ class Mailboxes:
 
     async def send(  # noqa: PLR0913  # every option of a message is a keyword with a default
         self, sender: str, content: Any, *, to: str = "", route: str = "", among: Sequence[str] = (),
-        priority: int = PRIORITY, deadline_ms: int = 0, metadata: Mapping[str, str] | None = None,
+        priority: int = PRIORITY, lasts_s: float | None = None, metadata: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> list[str]:  # fmt: skip
         """Send `content` (text, or parts); returns who got it.
@@ -82,7 +82,7 @@ class Mailboxes:
         Args:
             to: for direct.
             among: whom the other routes choose from; by default everybody but the sender.
-            deadline_ms: wall clock after which nobody needs the message.
+            lasts_s: how long anybody needs the message; None = always.
 
         Raises:
             Invalid: recipient_unknown, value_invalid. Unavailable: recipient_gone.
@@ -93,11 +93,12 @@ class Mailboxes:
             raise Invalid("value_invalid", f"route={route!r:.40} to={to!r:.60}; direct takes `to`, the others do not")
         key = self.work.message_key(sender)
         chosen = await self.work.step(f"{key}/to", self._choose, sender, route, to, list(among))
-        mail = Envelope(sender, "", as_parts(content), priority=priority, deadline_ms=deadline_ms,
-                        at_ms=self.work.runtime.clock.now_ms(), metadata=dict(metadata or {}))  # fmt: skip
-        for name in chosen:
+        until = 0 if lasts_s is None else chosen["at_ms"] + round(1000 * lasts_s)
+        mail = Envelope(sender, "", as_parts(content), priority=priority, deadline_ms=until, at_ms=chosen["at_ms"],
+                        metadata=dict(metadata or {}))  # fmt: skip
+        for name in chosen["to"]:
             await self._put(name, mail, sender, timeout_s)
-        return list(chosen)
+        return list(chosen["to"])
 
     async def take(self, party: str, *, timeout_s: float | None = None) -> Envelope:
         """The next message of a party's inbox, with the trust that it has; one whose deadline passed is skipped."""
@@ -117,7 +118,8 @@ class Mailboxes:
         key = self.work.message_key(sender).replace("/", ".")
         self._must_reach(to)
         reply = self._reply(f"reply/{key}", to, sender)
-        mail = Envelope(sender, to, as_parts(content), kind, reply.name, at_ms=self.work.runtime.clock.now_ms())
+        at_ms = await self.work.step(f"{key}/at", self.work.runtime.clock.now_ms)
+        mail = Envelope(sender, to, as_parts(content), kind, reply.name, at_ms=at_ms)
         try:
             await self._put(to, mail, sender, timeout_s)
             found = await reply.take(party=sender, timeout_s=timeout_s)
@@ -154,8 +156,11 @@ class Mailboxes:
         self.presence.leave(party)
         self.inboxes[party].close()
 
-    def _choose(self, sender: str, route: str, to: str, among: Sequence[str]) -> list[str]:
-        """Who gets it."""
+    def _choose(self, sender: str, route: str, to: str, among: Sequence[str]) -> dict[str, Any]:
+        """Who gets it, and when it was sent: the same on resume."""
+        return {"to": self._receivers(sender, route, to, among), "at_ms": self.work.runtime.clock.now_ms()}
+
+    def _receivers(self, sender: str, route: str, to: str, among: Sequence[str]) -> list[str]:
         self._box(sender)
         if route == "direct":
             self._must_reach(to)

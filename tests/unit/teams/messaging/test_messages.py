@@ -379,3 +379,20 @@ def test_presence_ages() -> None:
     assert presence.status("far") == "dead"
     with pytest.raises(RemitError, match="ttl_s"):
         Presence(lambda: 0.0, ttl_s=0)
+
+
+@in_loop
+async def test_what_nobody_needs_any_more_is_skipped() -> None:
+    """A message whose time has passed is not handed out; when it passed is decided once, also for a resumed team."""
+    clock = FakeClock()
+
+    async def body(work: Any, task: Any) -> list[str]:
+        boxes = Mailboxes(work, ["a", "b"])
+        await boxes.send("a", "soon stale", to="b", lasts_s=1.0)
+        await boxes.send("a", "lasts", to="b", lasts_s=100.0)
+        clock.advance(2.0)
+        first = await boxes.take("b")
+        return [first.text, str(first.deadline_ms - first.at_ms)]
+
+    run, _ = await run_team(body, clock=clock)
+    assert run.output == ["lasts", "100000"], run.error
