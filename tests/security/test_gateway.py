@@ -366,11 +366,26 @@ def test_a_chunked_body_is_bounded_too(tmp_path: Path, monkeypatch: pytest.Monke
     """Without a Content-Length the body is counted as it comes; unplugged, the same body is read whole."""
 
     async def work(served: Served) -> bytes:
-        head = served.head("POST", "/v1/runs", {"authorization": f"Bearer {served.key()}",
-                           "content-type": "application/json", "transfer-encoding": "chunked"})  # fmt: skip
+        given = {"authorization": f"Bearer {served.key()}", "content-type": "application/json"}
+        head = served.head("POST", "/v1/runs", {**given, "transfer-encoding": "chunked"})
         chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
         last = b"1c\r\n" + b'{"task":"x","agent":"other"}' + b"\r\n0\r\n\r\n"
         return (await served.raw(head + chunk * 20 + last))[:12]
+
+    assert attack(tmp_path, work) == b"HTTP/1.1 413"
+    monkeypatch.setattr(calls, "MAX_BODY_BYTES", 10**9)
+    assert attack(tmp_path, work) == b"HTTP/1.1 202"
+
+
+def test_slow_requests_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head that drips is cut, a body that drips is 408; unplugged (no deadline), both are still open."""
+    monkeypatch.setattr(calls, "BODY_S", 0.3)
+    monkeypatch.setattr(connections.Connection, "head_s", 0.3)
+
+    async def work(served: Served) -> tuple[bytes, bytes]:
+        head = await served.raw(b"GET /health HTTP/1.1\r\nhost: x\r\n", 2.0)
+        given = {"authorization": f"Bearer {served.key()}", "content-type": "application/json", "content-length": "50"}
+        return head, (await served.raw(served.head("POST", "/v1/runs", given) + b'{"ta', 2.0))[:12]
 
     async def timed(served: Served) -> tuple[bytes, bytes, float]:
         began = asyncio.get_running_loop().time()
