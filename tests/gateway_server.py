@@ -130,7 +130,7 @@ def parsed(raw: bytes) -> tuple[int, dict[str, str], Any]:
     if headers.get("transfer-encoding") == "chunked":
         body = _joined(body)
     kind = headers.get("content-type", "")
-    return int(first.split()[1]), headers, json.loads(body) if kind == "application/json" else body
+    return int(first.split()[1]), headers, json.loads(body) if body and kind == "application/json" else body
 
 
 def _joined(body: bytes) -> bytes:

@@ -90,7 +90,7 @@ class Call:
 
     async def _raw(self) -> bytes:
         length = self.request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY_BYTES:
             raise Exhausted("request_too_large", f"a body of {length[:20]} bytes; at most {MAX_BODY_BYTES}")
         found = bytearray()
         try:

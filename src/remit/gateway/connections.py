@@ -28,6 +28,8 @@ MAX_FIELDS: Final = 100
 MAX_TARGET_BYTES: Final = 8 * 1024
 HEAD_S: Final = 10.0
 KEEP_ALIVE_S: Final = 30
+TAKE_S: Final = 30.0
+"""seconds for a client to take the last answer of its connection"""
 MAX_CONNECTIONS: Final = 1_000
 
 
@@ -50,6 +52,10 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
+        under_way: Any = self.cycle  # None before the first request
+        if self._deadline is None and (under_way is None or under_way.response_complete):
+            # The next head begins, or the rest of a body that nobody needs any more: either has its time.
+            self._deadline = self.loop.call_later(self.head_s, self.transport.abort)
         if self._in_head:
             self._seen += len(data)
         super().data_received(data)
@@ -65,8 +71,6 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head, self._seen, self._size = True, 0, 0
         self.scope["remit.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]  # our own extension
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self.head_s, self.transport.abort)
 
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
@@ -99,6 +103,16 @@ class Connection(HttpToolsProtocol):
         lines += [*(f"{name}: {value}" for name, value in HEADERS.items()), "connection: close", "", ""]
         self.transport.write("\r\n".join(lines).encode() + body)
         self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """An answer was written; a client that does not take it is not waited for."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self.loop.call_later(TAKE_S, self.transport.abort)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No further request came."""
+        self.transport.abort()
 
     def _unsupported_upgrade_warning(self) -> None:
         """An upgrade that is not there is answered like any other request."""

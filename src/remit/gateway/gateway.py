@@ -96,12 +96,14 @@ class Gateway:
         if scope["path"] == HEALTH and request.method in ("GET", "HEAD"):
             await reply({"status": "ok"})(scope, receive, send)
             return
+        address = f"address {request.client.host if request.client else ''}"
         try:
             principal = self.principals.of(_single(request))
         except RemitError:
-            self._requests.take(f"address {request.client.host if request.client else ''}")
+            self._requests.take(address)
             raise
-        self._requests.take(principal.name)
+        # Whoever only copied a token must not use up its holder's requests.
+        self._requests.take(principal.name if principal.proven else f"unproven {address}")
         scope["principal"] = principal
         scope["app"] = self  # makes the router raise instead of answering in its own words
         try:

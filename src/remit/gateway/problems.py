@@ -19,6 +19,8 @@ _BY_CODE: Final = {
     "host_denied": 421, "request_too_large": 413, "request_slow": 408, "record_altered": 500, "disk_failed": 500,
     "chain_broken": 500, "extra_missing": 501, "output_too_large": 413,
 }  # fmt: skip
+_INNER: Final = ("record_altered", "disk_failed", "chain_broken", "internal")
+"""codes whose messages name places of the machine"""
 HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _CHALLENGE: Final = 'Bearer realm="remit", Biscuit realm="remit"'
 
@@ -36,9 +38,11 @@ def reply(value: Any, status: int = 200, headers: dict[str, str] | None = None) 
 def problem(error: RemitError) -> Response:
     """An error's response; the connection ends, because a body may still be on its way."""
     status = status_of(error)
-    headers = {"connection": "close"}
+    headers, said = {"connection": "close"}, error.for_user()
+    if error.code in _INNER:
+        said["message"], said["hint"] = "the server failed", "Whoever runs it sees why with: remit doctor"
     if status == 401:
         headers["www-authenticate"] = _CHALLENGE
     if status in (429, 503):
         headers["retry-after"] = str(error.details.get("retry_after_s", 1))
-    return reply(error.for_user(), status, headers)
+    return reply(said, status, headers)
