@@ -11,7 +11,8 @@ Floors, lowest first (a room imports only lower ones; README.md in each room say
     5  agents                  the loop, the driver, the runner
     6  teams                   patterns, graphs, crews: several agents under one run
     7  runtime                 the composition root
-    8  cli  testing            the command line; public doubles
+    8  gateway  testing        runs over HTTP; public doubles
+    9  cli                     the command line
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ from remit.core.sections import (
     ConfigFile,
     DispatchSection,
     EncryptionSection,
+    GatewaySection,
     GuardrailsSection,
     LeakGuardSection,
     LimitTable,
@@ -61,8 +62,9 @@ VARIABLES: Final[dict[str, str]] = {
 }
 GUARDRAIL_KEYS: Final = tuple(f"guardrails.{name}" for name in GuardrailsSection.__struct_fields__)
 DISPATCH_KEYS: Final = tuple(f"dispatch.{name}" for name in DispatchSection.__struct_fields__)
+GATEWAY_KEYS: Final = tuple(f"gateway.{name}" for name in GatewaySection.__struct_fields__)
 WIDENING: Final = ("model.name", "model.base_url", "model.api_key", "journal.path", "journal.witness",
-                   "journal.password", "journal.tenant", *DISPATCH_KEYS,
+                   "journal.password", "journal.tenant", *DISPATCH_KEYS, *GATEWAY_KEYS,
                    "run.instructions", "encryption.mode", "encryption.key", "encryption.algorithm",
                    "encryption.subject",
                    "leak_guard.mode", "leak_guard.random", "leak_guard.sensitivity",
@@ -146,6 +148,11 @@ class Settings(Struct, frozen=True):
     def guardrails(self) -> GuardrailsSection:
         """Rules on text."""
         return GuardrailsSection(**{key.partition(".")[2]: self[key] for key in GUARDRAIL_KEYS})
+
+    @property
+    def gateway(self) -> GatewaySection:
+        """Who may reach `remit serve`."""
+        return GatewaySection(**{key.partition(".")[2]: self[key] for key in GATEWAY_KEYS})
 
     @property
     def second_factor(self) -> SecondFactorSection:
@@ -432,6 +439,7 @@ def _defaults() -> Iterator[tuple[str, Any]]:
     yield from MODEL_SECTIONS.items()
     yield "encryption.algorithm", "aes-256-gcm"
     yield from ((key, None) for key in (*GUARDRAIL_KEYS, *DISPATCH_KEYS, "journal.password", "journal.tenant"))
+    yield from ((key, None) for key in GATEWAY_KEYS)
     yield from (("second_factor.tools", None), ("second_factor.hosts", None))
     yield from (("leak_guard.mode", "redact"), ("leak_guard.random", True), ("leak_guard.sensitivity", 0.7))
 

@@ -95,6 +95,20 @@ def test_what_is_banned_stands_only_with_its_owner() -> None:
     assert strays == [], "\n".join(["", *strays])
 
 
+def test_listeners_are_opened_by_the_gateway_only() -> None:
+    """Beside it: doubles, suites, the demo's probes of the gate, a sandbox's own loopback, the broker's unix socket."""
+    allowed = ("gateway/server.py", "testing/", "ports/conformance/", "cli/_demo_attack.py",
+               "adapters/sandboxes/forwarder.py", "adapters/http/broker.py")  # fmt: skip
+    found = {
+        source.name.removeprefix("src/remit/")
+        for source in sources()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and re.fullmatch(r"(create|start)(_unix)?_server|listen", node.attr)
+    }
+    assert "gateway/server.py" in found
+    assert [name for name in found if not name.startswith(allowed)] == []
+
+
 def _uses(node: ast.AST) -> list[str]:
     """The modules that a node imports, or the `module.name` that it reads."""
     if isinstance(node, ast.Import):

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from remit.agents.agent import Agent
 from remit.agents.flow_run import first_event
 from remit.agents.host import can_go_on, next_moment
 from remit.agents.runner import Runner, with_messages
 from remit.agents.workflow import Workflow
+from remit.core.budget import Budget
 from remit.core.events import CancelRequested, RunStarted
 from remit.core.ids import new_id
 from remit.core.messages import as_messages
+from remit.core.remit import Remit
 from remit.errors import Conflict, RemitError
 from remit.journal.chain import decode_event
 from remit.ports.bus import READY, Bus
@@ -36,7 +40,7 @@ WAIT_S: Final = 10.0
 MAX_WAITING: Final = 1_000_000  # runs that one look lists
 
 
-async def submit(
+async def submit(  # noqa: PLR0913  # public: every option is a keyword with a default
     runner: Runner,
     agent: Agent | Workflow,
     task: Any,
@@ -44,32 +48,37 @@ async def submit(
     pool: str = DEFAULT_POOL,
     workspace: str = "",
     subject: str = "",
+    by: str = "",
 ) -> str:
     """Write a run's first event and leave the run to the workers of `pool`; returns its id, durable.
 
     A workflow's workers need its code (`remit worker --app`); `task` is its input. Tell a dispatcher then, or a bus
     (`READY`); a worker's sweep finds it in any case.
+
+    `by` = whose run it is, where somebody else than the runtime's own user asked for an agent's: then workers keep it
+    to the remit that was journalled, whatever their own definition of the agent grants.
     """
     runner.gate.screening.admit()
     folder = runner._folder(workspace)
     if isinstance(agent, Workflow):
         started = first_event(agent, task, folder, subject, pool=pool)
     else:
-        started = _first_event(runner, agent, task, folder, pool, subject)
+        started = _first_event(runner, agent, task, folder, {"pool": pool, **({"by": by} if by else {})})
+        started = replace(started, subject=subject)
     run_id = new_id("run", runner.clock.now_ms(), runner.clock.random_bits(80))
     log = runner.journal.create(run_id, started)
     await log.release("running")
     return run_id
 
 
-def _first_event(runner: Runner, agent: Agent, task: Any, folder: str, pool: str, subject: str) -> RunStarted:
+def _first_event(runner: Runner, agent: Agent, task: Any, folder: str, more: dict[str, str]) -> RunStarted:
     prepared = runner._prepare(agent)
     messages = as_messages(task)
     text = task if isinstance(task, str) else "\n".join([m.text for m in messages])
     spec = prepared.spec if isinstance(task, str) else with_messages(prepared.spec, messages)
-    spec = {**(msgspec.json.decode(spec) if isinstance(spec, msgspec.Raw) else spec), "pool": pool}
+    spec = {**(msgspec.json.decode(spec) if isinstance(spec, msgspec.Raw) else spec), **more}
     remit, budget = msgspec.json.decode(prepared.remit_data), prepared.budget_data
-    return RunStarted(agent.name, text, prepared.model.name, spec, remit, budget, folder, "", subject)
+    return RunStarted(agent.name, text, prepared.model.name, spec, remit, budget, folder)
 
 
 class Worker:
@@ -111,7 +120,11 @@ class Worker:
         assert task is not None
         self._tasks[run_id] = task
         try:
-            run = await self._runner.resume(run_id, self._agents.get(started_of(journal, run_id).agent), deltas=False)
+            started = started_of(journal, run_id)
+            agent = self._agents.get(started.agent)
+            if isinstance(agent, Agent) and "by" in started.spec:
+                agent = bound_to(agent, started)
+            run = await self._runner.resume(run_id, agent, deltas=False)
         finally:
             del self._tasks[run_id]
             given_up = run_id in self._given_up
@@ -266,6 +279,14 @@ class Sweep:
         """When the run goes on by itself; 0 = it can go on now, or only when it is answered."""
         entries = self._journal.read(run_id)
         return 0 if can_go_on(entries) else next_moment(entries)
+
+
+def bound_to(agent: Agent, started: RunStarted) -> Agent:
+    """The program's definition with the remit and budget that the run began with."""
+    bound = copy(agent)
+    bound.remit, bound.budget = Remit.from_data(started.remit), Budget(**started.budget)
+    bound.tokens, bound.prepared = tuple(started.spec.get("tokens", ())), None
+    return bound
 
 
 def started_of(journal: Journal, run_id: str) -> RunStarted:

@@ -222,9 +222,9 @@ class Runner(Control):
 
     def remember(self, scope: Scope, recorded: Recorded) -> None:
         """What an activation takes over from those before it: grants taken back, guardrails that found something."""
-        tokens = recorded.started.spec.get("tokens")
-        if tokens:  # what the token did not give, no answer of a person adds
-            self.revocations.hold(tokens, scope.remit, self.clock.now_ms(), scope.run_id)
+        spec = recorded.started.spec
+        if "tokens" in spec or "by" in spec:  # what was not given to whoever asked, no answer of a person adds
+            self.revocations.hold(spec.get("tokens", ()), scope.remit, self.clock.now_ms(), scope.run_id)
             scope.authority.fixed = len(scope.remit.layers)
         for each in recorded.revoked:
             self.revocations.revoke(each.grant, self.clock.now_ms(), scope.run_id)

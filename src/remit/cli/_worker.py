@@ -46,7 +46,7 @@ async def _serve(args: Any, settings: Settings, tenants: list[str], agents: dict
     from remit.runtime import make_dispatcher
 
     stop = asyncio.Event()
-    _catch_signals(stop)
+    catch_signals(stop)
     async with AsyncExitStack() as stack:
         workers: dict[str, Worker] = {}
         sweeps: list[Sweep] = []
@@ -131,7 +131,8 @@ def agents_of(app: str | None) -> dict[str, Agent | Workflow]:
     return {each.name: each for each in given}
 
 
-def _catch_signals(stop: asyncio.Event) -> None:
+def catch_signals(stop: asyncio.Event) -> None:
+    """Set `stop` on SIGINT, SIGTERM and SIGHUP."""
     if threading.current_thread() is not threading.main_thread():
         return  # a program that calls main() in a thread keeps its own signals
     loop = asyncio.get_running_loop()

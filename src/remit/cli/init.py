@@ -63,6 +63,13 @@ deny = ["fs.read:**/.env"]
 # tls = true                           # (trust)
 # heartbeat_s = 10                     # (trust) a worker that is silent for so long has lost its runs
 
+[gateway]
+# hosts = ["remit.example.org"]        # (trust) names that clients of `remit serve` use, beside the address
+# origins = ["https://app.example.org"]  # (trust) of web pages that may use it
+# tls_cert = "/etc/remit/cert.pem"     # (trust) TLS: needed for any address but loopback
+# tls_key = "/etc/remit/key.pem"       # (trust)
+# token_roles = ["developer"]          # (trust) roles of holders of tokens
+
 [encryption]
 # mode = "encrypted"                   # (trust) the journal file; "full": contents too, one key a subject, erasable
 # key = "env:REMIT_DATA_KEY"           # (trust) env:NAME, file:PATH, keyring:SERVICE/USER or passphrase

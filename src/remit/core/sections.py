@@ -177,6 +177,18 @@ class DispatchSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     ) = None
 
 
+class GatewaySection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who may reach `remit serve`, beside loopback and with an API key."""
+
+    hosts: Annotated[tuple[str, ...], Meta(description="names in Host, beside the address")] | None = None
+    origins: Annotated[tuple[str, ...], Meta(description="of web pages, as https://app.example.org")] | None = None
+    tls_cert: Annotated[str, Meta(description="certificate chain (PEM)", min_length=1)] | None = None
+    tls_key: Annotated[str, Meta(description="its private key (PEM, mode 0600)", min_length=1)] | None = None
+    token_roles: (
+        Annotated[tuple[str, ...], Meta(description="roles of holders of tokens; unset = developer")] | None
+    ) = None
+
+
 class EncryptionSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Encryption at rest: the journal file, stored records, the contents of events."""
 
@@ -289,6 +301,7 @@ class ConfigFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     ] = {}
     journal: JournalSection = JournalSection()
     dispatch: DispatchSection = DispatchSection()
+    gateway: GatewaySection = GatewaySection()
     encryption: EncryptionSection = EncryptionSection()
     leak_guard: LeakGuardSection = LeakGuardSection()
     guardrails: GuardrailsSection = GuardrailsSection()
@@ -308,6 +321,7 @@ FLAT_SECTIONS: Final = (
     "budget",
     "journal",
     "dispatch",
+    "gateway",
     "encryption",
     "leak_guard",
     "guardrails",
