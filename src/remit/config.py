@@ -28,6 +28,7 @@ from msgspec import Struct
 
 from remit.core.budget import PRESETS, Budget, Limit, lower_limit
 from remit.core.capabilities import authority_keys
+from remit.core.config_keys import line_of, refuse_unknown
 from remit.core.flags import explicit
 from remit.core.folders import config_path, state_path
 from remit.core.grants import parse_denial, parse_grant
@@ -211,13 +212,13 @@ def parse(raw: bytes, place: str) -> ConfigFile:
         raise Invalid("config_invalid", f"{place}: not UTF-8 at byte {e.start}") from None
     except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise Invalid("config_invalid", f"{place}: not TOML: {str(e) or 'nested too deeply'}") from None
-    _refuse_unknown(data, ConfigFile, text, place)
+    refuse_unknown(data, ConfigFile, text, place)
     try:
         return msgspec.convert(data, ConfigFile)
     except (msgspec.ValidationError, RecursionError) as e:
         what, _, where = str(e).partition(" - at `$.")
         key = where.rstrip("`")
-        raise Invalid("config_invalid", f"{place}{_line(text, key)}: {key or 'remit.toml'}: {what}") from None
+        raise Invalid("config_invalid", f"{place}{line_of(text, key)}: {key or 'remit.toml'}: {what}") from None
 
 
 def flatten(file: ConfigFile, place: str) -> dict[str, Any]:
@@ -477,31 +478,3 @@ def _limit(pattern: str, rule: str | LimitTable, place: str) -> Limit:
         wrong = f'limits."{pattern}": {rule!r:.60} is not CALLS/PERIOD such as "10/60s"'
         raise Invalid("config_invalid", f"{place}: {wrong}")
     return Limit(calls=int(found["calls"]), period_s=period_s)
-
-
-def _refuse_unknown(data: Mapping[str, Any], kind: type[Struct], text: str, place: str, prefix: str = "") -> None:
-    known = kind.__struct_fields__
-    for key, value in data.items():
-        if key not in known:
-            import difflib
-
-            near = difflib.get_close_matches(key, known, 1, 0.5)
-            near_text = f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(known)}"
-            raise Invalid("config_invalid", f"{place}{_line(text, prefix + key)}: unknown key {prefix}{key}{near_text}")
-        default = kind.__struct_defaults__[known.index(key)] if not prefix else None
-        if isinstance(default, Struct) and isinstance(value, dict):
-            _refuse_unknown(value, type(default), text, place, f"{key}.")
-
-
-def _line(text: str, dotted: str) -> str:
-    """`:LINE` of a key as far as a simple reading of the file finds it."""
-    section, _, key = dotted.partition(".")
-    key, inside = re.split(r"[.\[]", key)[0] or section, ""
-    for number, line in enumerate(text.split("\n"), 1):
-        header = re.match(r"\s*\[+\s*\"?([\w.-]+)", line)
-        inside = header[1] if header else inside
-        at_home = "." not in dotted or inside.partition(".")[0] == section
-        sets = not header and at_home and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line)
-        if sets or (header and header[1] == dotted):
-            return f":{number}"
-    return ""
