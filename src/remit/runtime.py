@@ -7,7 +7,7 @@ never looks for a sandbox, a journal in memory never imports SQLite.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,6 @@ from remit.core.budget import Limit
 from remit.core.folders import VAULT_FILE, state_path
 from remit.core.remit import TOP, Remit
 from remit.core.tools import Tool
-from remit.core.urls import parse_url
 from remit.errors import Invalid, RemitError
 from remit.gate.door import Gate
 from remit.guard.estop import EmergencyStop
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from remit.models.setup import Setup
     from remit.ports.approver import Approver
     from remit.ports.clock import Clock
-    from remit.ports.http import HttpReply, HttpRequest
+    from remit.ports.http import HttpClient
     from remit.ports.journal import Journal
     from remit.ports.model import Model
 
@@ -243,8 +242,10 @@ class Adapters:
         """What a journal kept of a model."""
         return ModelHandle(name, base_url=base_url)
 
-    def own_address(self, url: str) -> OwnAddress:
+    def own_address(self, url: str) -> HttpClient:
         """HTTP for one model: its own host and port may be private, because the user named it."""
+        from remit.adapters.http.egress import OwnAddress
+
         return OwnAddress(self.egress, url)
 
     @property
@@ -429,28 +430,6 @@ class LazyVault:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._adapters.vault, name)
-
-
-class OwnAddress:
-    """An HttpClient for one model: through the egress, with the model's own address allowed."""
-
-    def __init__(self, egress: Any, url: str) -> None:
-        parsed = parse_url(url)
-        self._egress = egress
-        self._allowed = frozenset({(parsed.host, parsed.port)})
-
-    def fetch(self, request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
-        """The whole answer."""
-        reply: Coroutine[Any, Any, HttpReply] = self._egress.fetch(request, self._allowed)
-        return reply
-
-    def stream(self, request: HttpRequest) -> Any:
-        """The answer piece by piece."""
-        return self._egress.stream(request, self._allowed)
-
-    async def aclose(self) -> None:
-        """Close the runtime's connections; it opens new ones when it is asked again."""
-        await self._egress.aclose()
 
 
 def make_dispatcher(section: Any, clock: Clock) -> Any:

@@ -178,6 +178,27 @@ class Egress:
             self._known[host] = (known[0], (*rest, attempt.address))
 
 
+class OwnAddress:
+    """An HttpClient for one model: through the egress; the model's own address is allowed, for the user named it."""
+
+    def __init__(self, egress: Egress, url: str) -> None:
+        parsed = parse_url(url)
+        self._egress = egress
+        self._allowed = frozenset({(parsed.host, parsed.port)})
+
+    def fetch(self, request: HttpRequest) -> Coroutine[Any, Any, HttpReply]:
+        """The whole answer."""
+        return self._egress.fetch(request, self._allowed)
+
+    def stream(self, request: HttpRequest) -> AbstractAsyncContextManager[HttpStream]:
+        """The answer piece by piece."""
+        return self._egress.stream(request, self._allowed)
+
+    async def aclose(self) -> None:
+        """Close the runtime's connections; it opens new ones when it is asked again."""
+        await self._egress.aclose()
+
+
 class _Streaming:
     """The block of a stream."""
 
