@@ -26,6 +26,7 @@ from remit.testing import FunctionModel
 ANSWERS = 200
 WOKEN: dict[str, float] = {}
 GO = asyncio.Event()
+HELD: list[ModelRequest] = []
 
 
 def memory_mb() -> float:
@@ -63,6 +64,7 @@ async def long(flow: Flow, steps: int) -> int:
 
 async def hold(request: ModelRequest) -> str:
     """A model that answers when it is told."""
+    HELD.append(request)
     await GO.wait()
     return "done"
 
@@ -78,8 +80,9 @@ async def crowd(folder: Path, runs: int) -> None:
         waiting = memory_mb()
         async with asyncio.TaskGroup() as group:
             live = [group.create_task(agent.run(f"task {number}")) for number in range(runs)]
-            while len(runtime._active) < runs:
+            while len(HELD) < runs:  # all of them have asked their model, and what they wrote is durable
                 await asyncio.sleep(0.05)
+            await asyncio.sleep(2)
             print(
                 f"{runs} waiting runs: {waiting - before:.0f} MB; with {runs} live agents: {memory_mb():.0f} MB in all"
             )
