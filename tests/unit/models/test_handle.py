@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ import remit
 from remit import Agent, Message, ModelRequest, Settings, ToolSpec, tool
 from remit.errors import Invalid
 from remit.models.handle import make_request
+from remit.ports.http import HttpReply
+from remit.runtime import Runtime
 
 
 def look(city: str) -> str:
@@ -61,3 +65,33 @@ def test_star_import() -> None:
     """`from remit import *` would give every public name."""
     assert [name for name in remit.__all__ if not hasattr(remit, name)] == []
     assert sorted([*remit.__all__, "__version__"]) == dir(remit)
+
+
+def test_a_call_beyond_its_http_is_a_bounded_number_of_steps() -> None:
+    """Gate, memory journal, codec and a run of its own: at most 240 function calls, whatever the machine's speed."""
+    body = b'{"id":"c","model":"m","choices":[{"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}]}'
+
+    class Fetched:
+        async def fetch(self, request: Any) -> HttpReply:
+            return HttpReply(200, {}, body)
+
+    async def main() -> int:
+        async with Runtime(tune_gc=False) as runtime:
+            runtime.outside.own_address = lambda url: Fetched()  # type: ignore[method-assign,assignment,return-value]
+            handle = remit.model("openai-chat:m", base_url="http://127.0.0.1:1/v1", api_key="k")
+            for _ in range(3):
+                await handle.request("hi")
+            count = 0
+
+            def counted(frame: Any, event: str, arg: Any) -> None:
+                nonlocal count
+                count += event in ("call", "c_call")
+
+            sys.setprofile(counted)
+            try:
+                await handle.request("hi")
+            finally:
+                sys.setprofile(None)
+            return count
+
+    assert 50 < asyncio.run(main()) <= 240
