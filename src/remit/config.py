@@ -151,11 +151,6 @@ class Settings(Struct, frozen=True):
         return GuardrailsSection(**{key.partition(".")[2]: self[key] for key in GUARDRAIL_KEYS})
 
     @property
-    def gateway(self) -> GatewaySection:
-        """Who may reach `remit serve`."""
-        return GatewaySection(**{key.partition(".")[2]: self[key] for key in GATEWAY_KEYS})
-
-    @property
     def second_factor(self) -> SecondFactorSection:
         """Which calls need a code."""
         return SecondFactorSection(self["second_factor.tools"], self["second_factor.hosts"])
@@ -434,14 +429,12 @@ def _defaults() -> Iterator[tuple[str, Any]]:
             yield name, {"model.max_turns": DEFAULT_MAX_TURNS, "run.instructions": ""}.get(name)
     yield from (("remit.allow", ()), ("remit.deny", ()), ("remit.enable", ()), ("limits", {}), ("roles", {}))
     yield from (("policy", PolicySection()), ("policy.narrowed", None), ("policy.site", ""), ("policy.cedar", ""))
-    yield "policy.token_issuer", ""
     yield from (("journal.path", str(state_folder() / "journal.db")), ("journal.witness", ""), ("mcp", ()))
     yield from (("encryption.mode", "off"), ("encryption.key", ""), ("encryption.subject", ""))
     yield from MODEL_SECTIONS.items()
-    yield "encryption.algorithm", "aes-256-gcm"
+    yield from (("encryption.algorithm", "aes-256-gcm"), ("policy.token_issuer", ""))
     yield from ((key, None) for key in (*GUARDRAIL_KEYS, *DISPATCH_KEYS, "journal.password", "journal.tenant"))
-    yield from ((key, None) for key in GATEWAY_KEYS)
-    yield from (("second_factor.tools", None), ("second_factor.hosts", None))
+    yield from ((key, None) for key in (*GATEWAY_KEYS, "second_factor.tools", "second_factor.hosts"))
     yield from (("leak_guard.mode", "redact"), ("leak_guard.random", True), ("leak_guard.sensitivity", 0.7))
 
 

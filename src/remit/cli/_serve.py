@@ -13,6 +13,7 @@ from remit.cli._open import open_runtime
 from remit.cli._run import new_agent
 from remit.cli._worker import agents_of, catch_signals, check_pool, dispatch_of
 from remit.config import Settings, load
+from remit.core.sections import GatewaySection
 from remit.errors import Invalid, Unavailable
 from remit.guard.policy import rulebook_of
 from remit.guard.roles import roles_of
@@ -34,7 +35,7 @@ def start(args: Any) -> int:
     if not os.path.isdir(args.workspace):
         raise Invalid("usage_invalid", f"--workspace {args.workspace!r} is not a folder")
     settings = load(args.workspace, {"journal.path": args.journal}).check()
-    section = settings.gateway
+    section = section_of(settings)
     certificate, key = args.tls_cert or section.tls_cert or "", args.tls_key or section.tls_key or ""
     tls = server.tls_of(args.host, certificate, key, os.environ.get("REMIT_ENV", "") == "production")
     run_loop(_serve(args, settings, agents_of(args.app), (os.path.abspath(args.workspace), tls)))
@@ -66,7 +67,7 @@ def gateway_of(args: Any, settings: Settings, agents: dict[str, Agent | Workflow
     from remit.gateway.server import names_of
     from remit.gateway.work import Work
 
-    section, name = settings.gateway, settings["model.name"]
+    section, name = section_of(settings), settings["model.name"]
     standard = None
     if name:
         standard = new_agent(settings)
@@ -87,6 +88,11 @@ def gateway_of(args: Any, settings: Settings, agents: dict[str, Agent | Workflow
         ),
         hosts=hosts, origins=origins, second_factor=settings.second_factor,
     )  # fmt: skip
+
+
+def section_of(settings: Settings) -> GatewaySection:
+    """[gateway] as it holds."""
+    return GatewaySection(**{name: settings[f"gateway.{name}"] for name in GatewaySection.__struct_fields__})
 
 
 def _state() -> str:
