@@ -6,7 +6,7 @@ waiters of all of them with one call_soon_threadsafe per event loop. While a com
 fills, so 1,000 writers share one fsync. When nobody waits, a batch may be gathered for GATHER_S.
 
 Where few wait and the disk is fast (pace.py), no thread is woken: the loop comes round once, so that what was ready
-joins, and commits by itself (`_turn`; docs/adr/0012). Then other processes' transactions are not waited for there.
+joins, and commits by itself (`_turn`; docs/adr/0013). Then other processes' transactions are not waited for there.
 
 Invariants: rows of a run are written in order, each once; a run whose batch failed accepts nothing more
 (`failure`); a waiter is resolved after COMMIT returned, never before; the thread outlives every error.
