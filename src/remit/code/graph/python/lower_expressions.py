@@ -41,6 +41,12 @@ class Expressions:
         self.assigned: set[str] = set()
         self.yields = False
         self.lambdas = 0
+        self.places = 0
+
+    def place(self) -> int:
+        """The number of something that is made in this scope: an edit of another scope does not change it."""
+        self.places += 1
+        return self.places
 
     def lambda_of(self, node: Any) -> list[Any]:
         """The function that a lambda makes; the subclass knows scopes."""
@@ -62,7 +68,7 @@ class Expressions:
                 made = method(node)
             elif kind in _LISTS:
                 items = self._all(node)
-                made = ["L", _LISTS[kind], [] if _is_table(items) else items, place(node)]
+                made = ["L", _LISTS[kind], [] if _is_table(items) else items, self.place()]
             elif kind in _COMPREHENSIONS:
                 made = self._comprehension(node, _COMPREHENSIONS[kind])
             elif kind in _TYPES:
@@ -88,14 +94,14 @@ class Expressions:
         value = self.expression(node.child_by_field_name("value"))
         line = node.start_point[0] + 1
         if len(keys) == 1 and keys[0].type == "slice":
-            return ["sl", value, *_bounds(keys[0]), self._all(keys[0]), place(node)]
+            return ["sl", value, *_bounds(keys[0]), self._all(keys[0]), self.place()]
         key = self.expression(keys[0]) if len(keys) == 1 else ["o", [self.expression(k) for k in keys]]
         return ["s", value, key, line]
 
     def _call(self, node: Any) -> list[Any]:
         function = self.expression(node.child_by_field_name("function"))
         given = node.child_by_field_name("arguments")
-        return ["c", function, self.arguments(given), node.start_point[0] + 1, place(node)]
+        return ["c", function, self.arguments(given), node.start_point[0] + 1, self.place()]
 
     def arguments(self, node: Any) -> list[Any]:
         """[[kind, name, expression]]: kind 0 positional, 1 keyword, 2 *, 3 **."""
@@ -187,7 +193,7 @@ class Expressions:
                 pairs.append([key, self.expression(child.child_by_field_name("value"))])
             elif child.type == "dictionary_splat":
                 pairs.append([None, self.expression(child.named_children[0])])
-        return ["D", [] if _is_table(p[1] for p in pairs if len(pairs) > MAX_TABLE) else pairs, place(node)]
+        return ["D", [] if _is_table(p[1] for p in pairs if len(pairs) > MAX_TABLE) else pairs, self.place()]
 
     def _comprehension(self, node: Any, kind: str) -> list[Any]:
         body = node.child_by_field_name("body")
@@ -202,7 +208,7 @@ class Expressions:
                         clauses.append([target, self.expression(right)])
             elif child.type == "if_clause":
                 clauses.append([None, self.expression(child.named_children[0])])
-        return ["C", kind, made, clauses, place(node), node.start_point[0] + 1]
+        return ["C", kind, made, clauses, self.place(), node.start_point[0] + 1]
 
 
 def _is_table(items: Iterable[Any]) -> bool:
@@ -223,11 +229,6 @@ def _is_data(item: Any) -> bool:
 def text(node: Any) -> str:
     """The source of a node."""
     return str(node.text.decode("utf-8", "replace"))
-
-
-def place(node: Any) -> int:
-    """Where a node begins, in bytes: names what is made there."""
-    return int(node.start_byte)
 
 
 def bind(target: list[Any], into: set[str]) -> None:

@@ -21,6 +21,8 @@ KEYS: Final = "\0keys"
 RETURN: Final = "\0return"
 YIELD: Final = "\0yield"
 BASES: Final = "\0bases"
+HOMED: Final = frozenset([FUNC, CLASS, INST, CONT, TOKEN, PARTIAL])
+"""Kinds that belong to a module: that of their field `a`."""
 
 
 class Obj(int):
@@ -29,8 +31,8 @@ class Obj(int):
     The number (from 1) is its hash: sets then iterate alike in every process, so bounds cut alike and the result
     depends on the facts alone.
 
-    FUNC ir, module, outer (scopes seen from it, inner first), cls (the class whose body defines it);
-    CLASS ir, module, outer; INST a=class; BOUND a=function, b=receiver; MODULE ir; SUPER a=class, b=receiver;
+    FUNC b=(which of its name, qualified name), ir, module, outer (scopes seen from it, inner first), cls (the class whose body defines it);
+    CLASS b, ir, module, outer as FUNC; INST a=class; BOUND a=function, b=receiver; MODULE ir; SUPER a=class, b=receiver;
     CONT name=kind, a=owner; CONST a=value; TOKEN a=function, name=parameter; METHOD name, a=receiver.
     """
 
@@ -53,6 +55,7 @@ class Obj(int):
         made.cls = None
         made.marks = frozenset()
         made.seen = frozenset()
+        made.remote = kind in HOMED and a.remote
         return made
 
     ir: Any
@@ -61,6 +64,8 @@ class Obj(int):
     cls: Any
     marks: frozenset[str]
     seen: frozenset[str]
+    remote: bool
+    """whether it belongs to another module than the one that is solved"""
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
