@@ -57,7 +57,7 @@ def _merged(lists: list[list[Obj]]) -> list[Obj]:
 def bases_of(scope: Scope, cls: Obj) -> list[Obj]:
     """The bases in the order of their places; one place may hold several classes."""
     cells = scope.cells
-    found = cells.read(cls, BASES) if cls.remote else cells.values.get((cls, BASES), NOTHING)
+    found = cells.read(cls, BASES) if cls.remote else cells.held(cls, BASES)
     return [pair.b for pair in sorted(found, key=lambda pair: (pair.a, pair.b.name))]
 
 

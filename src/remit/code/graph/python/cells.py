@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from remit.code.graph.python.objects import BASES, CLASS, CONT, MODULE, NOTHING, Interner, Obj, Values
+from remit.code.graph.python.objects import BASES, CLASS, CONT, MODULE, NOTHING, Cell, Interner, Obj, Values
 
-Cell = tuple[Obj, Any]
+Place = tuple[Obj, Any]
+"""(owner, key) of a cell"""
 Named = Mapping[str, tuple[str, bool]]
 """{dotted name: (path, is a package)} of every module of the code base"""
 
@@ -32,8 +33,6 @@ class Cells:
         self.root_name = root_name
         """what a root that is itself a package is called; '' where it is none"""
         self.make = Interner()
-        self.values: dict[Cell, Values] = {}
-        self.readers: dict[Cell, set[Obj]] = {}
         self.queue: deque[Obj] = deque()
         self.modules_first: deque[Obj] = deque()
         self.waiting: set[Obj] = set()
@@ -46,13 +45,13 @@ class Cells:
         """owners here to which other scopes add"""
         self.looked: dict[str, Obj | None] = {}
         """modules that were asked for by name"""
-        self.asked: dict[Cell, None] = {}
+        self.asked: dict[Place, None] = {}
         """cells of other modules that were read for the first time"""
         self.sent: dict[tuple[Obj, Any, Any], Values] = {}
         """{(owner, key, key for what others add or None): values} of other modules"""
-        self.shared: set[Cell] = set()
+        self.shared: set[Place] = set()
         """cells here that other modules read"""
-        self.grown: dict[Cell, None] = {}
+        self.grown: dict[Place, None] = {}
         """those of them that grew"""
 
     def module(self, name: str) -> Obj | None:
@@ -70,31 +69,43 @@ class Cells:
 
     def read(self, owner: Obj, key: Any) -> Values:
         """What the cell holds now; the scope at work is noted as its reader."""
-        cell = (owner, key)
+        cell = owner.held.get(key)
+        if cell is None:
+            cell = owner.held[key] = Cell()
         if self.reader is not None:
-            readers = self.readers.get(cell)
-            if readers is None:
-                readers = self.readers[cell] = set()
-                if owner.remote:
-                    self.asked[cell] = None
-            readers.add(self.reader)
-        return self.values.get(cell, NOTHING)
+            if not cell.readers and owner.remote:
+                self.asked[owner, key] = None
+            cell.readers.add(self.reader)
+        return cell.values
+
+    def held(self, owner: Obj, key: Any) -> Values:
+        """The same, without a note."""
+        cell = owner.held.get(key)
+        return NOTHING if cell is None else cell.values
+
+    def _grow(self, owner: Obj, key: Any, values: Values) -> bool:
+        """Whether the cell holds more now; its readers are asked again."""
+        cell = owner.held.get(key)
+        if cell is None:
+            cell = owner.held[key] = Cell()
+        old = cell.values
+        if values <= old or len(old) >= MAX_VALUES:
+            return False
+        cell.values = old | values
+        for reader in cell.readers:
+            self.ask(reader)
+        return True
 
     def write(self, owner: Obj, key: Any, values: Values) -> None:
         """Add to a cell."""
         if not values:
             return
-        cell = (owner, key)
-        old = self.values.get(cell, NOTHING)
-        if values <= old or len(old) >= MAX_VALUES:
-            return
-        self.values[cell] = old | values
         if owner.remote:
-            self._send(owner, key, None, values - old)
-        elif cell in self.shared:
-            self.grown[cell] = None
-        for reader in self.readers.get(cell, ()):
-            self.ask(reader)
+            new = values - self.held(owner, key)
+            if self._grow(owner, key, values):
+                self._send(owner, key, None, new)
+        elif self._grow(owner, key, values) and (owner, key) in self.shared:
+            self.grown[owner, key] = None
 
     def _send(self, owner: Obj, key: Any, foreign: Any, values: Values) -> None:
         place = (owner, key, foreign)
@@ -109,7 +120,7 @@ class Cells:
         if not values:
             return
         if owner.remote:
-            new = values - self.values.get((owner, key), NOTHING)
+            new = values - self.held(owner, key)
             if new:
                 self._send(owner, key, foreign, new)
                 self.learn(owner, key, new)
@@ -118,47 +129,40 @@ class Cells:
             self.foreign.add(owner)
             body = owner.a if owner.kind == CONT else owner
             self.ask(body.module if body.kind == CLASS else body)
-        before = self.values.get((owner, foreign))
+        before = self.held(owner, foreign)
         self.write(owner, foreign, values)
-        if self.values.get((owner, foreign)) is not before:
+        if self.held(owner, foreign) is not before:
             if (owner, key) in self.shared:
                 self.grown[owner, key] = None
-            for reader in self.readers.get((owner, key), ()):
+            cell = owner.held.get(key)
+            for reader in cell.readers if cell is not None else ():
                 self.ask(reader)
 
     def learn(self, owner: Obj, key: Any, values: Values) -> None:
         """Add to the copy of a cell of another module."""
-        cell = (owner, key)
-        old = self.values.get(cell, NOTHING)
-        if values <= old or len(old) >= MAX_VALUES:
-            return
-        self.values[cell] = old | values
-        if key == BASES:
+        if self._grow(owner, key, values) and key == BASES:
             self._order_again()
-        for reader in self.readers.get(cell, ()):
-            self.ask(reader)
 
-    def whole(self, cell: Cell) -> Values:
+    def whole(self, place: Place) -> Values:
         """What another module sees of a cell here: with what others added to it."""
-        owner, key = cell
-        found = self.values.get(cell, NOTHING)
+        owner, key = place
+        found = self.held(owner, key)
         if owner in self.foreign:
-            found |= self.values.get((owner, ("x", key)), NOTHING)
+            found |= self.held(owner, ("x", key))
             if isinstance(key, str):
-                found |= self.values.get((owner, "=" + key), NOTHING)
+                found |= self.held(owner, "=" + key)
         return found
 
     def read_name(self, owner: Obj, name: str) -> Values:
         """A variable of another scope, with what others assigned to it."""
         found = self.read(owner, name)
-        return found | self.values.get((owner, "=" + name), NOTHING) if owner in self.foreign else found
+        return found | self.held(owner, "=" + name) if owner in self.foreign else found
 
     def add_base(self, cls: Obj, base: Obj) -> None:
         """Note a base; whoever used a resolution order looks again."""
-        before = self.values.get((cls, BASES), NOTHING)
-        if base in before:
+        if base in self.held(cls, BASES):
             return
-        self.values[cls, BASES] = before | {base}
+        self._grow(cls, BASES, frozenset((base,)))
         if (cls, BASES) in self.shared:
             self.grown[cls, BASES] = None
         self._order_again()

@@ -17,6 +17,7 @@ from remit.code.graph.python.lowering import (
     F_DECOR,
     F_FREE,
     F_KEY,
+    F_LOCALS,
     F_NAME,
     F_PARAMS,
     F_QUAL,
@@ -47,6 +48,7 @@ def function_of(scope: Scope, ir: Any, marks: frozenset[str] = frozenset()) -> O
         made.module = scope.module
         made.outer = _outer(scope)
         made.seen = frozenset(ir[F_FREE])
+        made.names = frozenset(ir[F_LOCALS])
         made.marks = marks
         made.cls = scope.owner if scope.owner.kind == o.CLASS else None
         scope.cells.ask(made)

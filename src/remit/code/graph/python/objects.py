@@ -25,6 +25,16 @@ HOMED: Final = frozenset([FUNC, CLASS, INST, CONT, TOKEN, PARTIAL])
 """Kinds that belong to a module: that of their field `a`."""
 
 
+class Cell:
+    """What one owner keeps under one key, and the scopes that read it."""
+
+    __slots__ = ("readers", "values")
+
+    def __init__(self) -> None:
+        self.values: Values = NOTHING
+        self.readers: set[Obj] = set()
+
+
 class Obj(int):
     """One abstract object: `kind` says which fields mean what.
 
@@ -40,6 +50,18 @@ class Obj(int):
     name: str
     a: Any
     b: Any
+    held: dict[Any, Cell]
+    """what is known of it, by key"""
+    ir: Any = None
+    module: Any = None
+    outer: tuple[Obj, ...] = ()
+    cls: Any = None
+    marks: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    """of a function or a module here: the variables of its scope"""
+    remote: bool = False
+    """whether it belongs to another module than the one that is solved"""
 
     @classmethod
     def numbered(cls, number: int, kind: str, name: str, a: Any = None, b: Any = None) -> Obj:
@@ -49,23 +71,10 @@ class Obj(int):
         made.name = name
         made.a = a
         made.b = b
-        made.ir = None
-        made.module = None
-        made.outer = ()
-        made.cls = None
-        made.marks = frozenset()
-        made.seen = frozenset()
-        made.remote = kind in HOMED and a.remote
+        made.held = {}
+        if kind in HOMED and a.remote:
+            made.remote = True
         return made
-
-    ir: Any
-    module: Any
-    outer: tuple[Obj, ...]
-    cls: Any
-    marks: frozenset[str]
-    seen: frozenset[str]
-    remote: bool
-    """whether it belongs to another module than the one that is solved"""
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
@@ -80,6 +89,8 @@ class Interner:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Obj] = {}
+        self.tokens: set[Obj] = set()
+        self._constants: dict[Any, Values] = {}
 
     def get(self, kind: str, name: str, a: Any = None, b: Any = None) -> Obj:
         """The object of this kind with these parts."""
@@ -87,4 +98,13 @@ class Interner:
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = Obj.numbered(len(self._known) + 1, kind, name, a, b)
+            if kind == TOKEN:
+                self.tokens.add(found)
+        return found
+
+    def constant(self, value: Any) -> Values:
+        """A constant of the source, as what an expression may be."""
+        found = self._constants.get(value)
+        if found is None:
+            found = self._constants[value] = frozenset((self.get(CONST, "", value),))
         return found

@@ -10,9 +10,9 @@ import msgspec
 
 from remit.code.graph.calls import Call
 from remit.code.graph.python import objects as o
-from remit.code.graph.python.cells import Cell, Cells, Named
+from remit.code.graph.python.cells import Cells, Named, Place
 from remit.code.graph.python.descriptors import Descriptors, home
-from remit.code.graph.python.lowering import F_BODY, F_PARAMS
+from remit.code.graph.python.lowering import F_BODY, F_LOCALS, F_PARAMS
 from remit.code.graph.python.objects import NOTHING, Obj, Values
 from remit.code.graph.python.scope import Edges, Scope
 from remit.code.graph.python.statements import walk
@@ -31,11 +31,12 @@ class Unit:
         module = self.cells.module(name)
         assert module is not None
         module.ir = facts
+        module.names = frozenset(facts[F_LOCALS])
         self.cut = False
         self._found: dict[Obj, Edges] = {}
         self._steps = 0
         self._texts = Descriptors(self.cells)
-        self._told: dict[Cell, dict[str, Values]] = {}
+        self._told: dict[Place, dict[str, Values]] = {}
         self.cells.ask(module)
 
     def activate(self, inbox: list[tuple[str, bytes]], *, modules_only: bool) -> dict[str, bytes]:
@@ -73,7 +74,7 @@ class Unit:
         cells, texts = self.cells, self._texts
         made: dict[str, list[bytes]] = {}
 
-        def add(target: str, tag: str, cell: Cell, foreign: Any, values: Values) -> None:
+        def add(target: str, tag: str, cell: Place, foreign: Any, values: Values) -> None:
             row = (tag, texts.text(cell[0]), texts.said(cell[1]), texts.said(foreign),
                    sorted(texts.text(one) for one in values))  # fmt: skip
             made.setdefault(target, []).append(msgspec.msgpack.encode(row))

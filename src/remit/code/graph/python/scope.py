@@ -62,10 +62,7 @@ class Scope:
 
     def concrete(self, values: Values) -> Values:
         """The values with parameters as what callers gave."""
-        for value in values:
-            if value.kind == TOKEN:
-                break
-        else:
+        if values.isdisjoint(self.cells.make.tokens):
             return values
         made: set[Obj] = set()
         for value in values:

@@ -172,7 +172,7 @@ def _global(scope: Scope, ir: Any) -> None:
 def _nonlocal(scope: Scope, ir: Any) -> None:
     for name in ir[1]:
         for outer in scope.owner.outer:
-            if outer.kind == o.FUNC and name in outer.ir[9]:
+            if outer.kind == o.FUNC and name in outer.names:
                 scope.declared[name] = outer
                 break
 
