@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from remit.code.graph.go import lowering as g
 from remit.code.graph.go.resolve import BASIC, BUILTINS, MAX_EMBEDDED, UNKNOWN, GoCode, Package, full_name
@@ -35,7 +35,7 @@ class Body:
         """Statements in a scope of their own."""
         self.scopes.append({})
         for statement in body:
-            getattr(self, "_s_" + statement[0])(statement)
+            _STATEMENTS[statement[0]](self, statement)
         self.scopes.pop()
 
     def resolved(self, kind: Any, package: Package | None = None, path: str = "") -> Any:
@@ -164,7 +164,7 @@ class Body:
 
     def value(self, ir: Any) -> Any:
         """The type of an expression."""
-        return getattr(self, "_v_" + _METHODS.get(ir[0], ir[0]))(ir)
+        return _VALUES[ir[0]](self, ir)
 
     def _v_n(self, ir: Any) -> Any:
         return self.lookup(ir[1])
@@ -249,14 +249,10 @@ class Body:
         return self.select(base, ir[2], 0)
 
     def _imported(self, ir: Any) -> Package | str | None:
-        if ir[0] != "n" or any(ir[1] in scope for scope in self.scopes):
+        if ir[0] != "n":
             return None
-        for alias, source, _ in self.code.facts[self.path][g.G_IMPORTS]:
-            package = self.code.imported(source)
-            name = alias or (package.key[1] if package is not None else source.rpartition("/")[2])
-            if name == ir[1]:
-                return package or str(source)
-        return None
+        found = self.code.imports_of(self.path).get(ir[1])
+        return None if found is None or any(ir[1] in scope for scope in self.scopes) else found
 
     def select(self, base: Any, name: str, depth: int) -> Any:
         """`base.name`: a field, a method, one of an embedded type, or those of an interface."""
@@ -356,7 +352,13 @@ class Body:
         self.calls[Call(self.caller, callee[1], line, callee[2], callee[1], 0, reason, choices)] = None
 
 
-_METHODS = {"&": "address", "v": "pointed", "<-": "received"}
+_STATEMENTS: Final[dict[str, Any]] = {
+    name.removeprefix("_s_"): method for name, method in vars(Body).items() if name.startswith("_s_")
+}
+_VALUES: Final[dict[str, Any]] = {
+    "&": Body._v_address, "v": Body._v_pointed, "<-": Body._v_received,
+    **{name.removeprefix("_v_"): method for name, method in vars(Body).items() if name.startswith("_v_")},
+}  # fmt: skip
 
 
 def _results(kinds: list[Any]) -> Any:

@@ -98,6 +98,7 @@ class GoCode:
         self.touched: set[tuple[Key, str]] = set()
         self.asked: set[str] = set()
         self._imports: dict[str, Package | None] = {}
+        self._names: dict[str, dict[str, Package | str]] = {}
         for path in sorted(files):
             key = (path.rpartition("/")[0], files[path])
             package = self.packages.get(key)
@@ -111,6 +112,17 @@ class GoCode:
         if path not in self._imports:
             self._imports[path] = self._imported(path)
         return self._imports[path]
+
+    def imports_of(self, path: str) -> dict[str, Package | str]:
+        """{name in a file: the package that it means, or the path of one outside}."""
+        found = self._names.get(path)
+        if found is None:
+            found = self._names[path] = {}
+            for alias, source, _ in self.facts[path][g.G_IMPORTS]:
+                package = self.imported(source)
+                name = alias or (package.key[1] if package is not None else source.rpartition("/")[2])
+                found.setdefault(name, package or str(source))
+        return found
 
     def _imported(self, path: str) -> Package | None:
         parts = path.split("/")
@@ -187,11 +199,10 @@ class GoCode:
             self.touched.add((package.key, kind[1]))
             return (package, kind[1]) if kind[1] in package.types else None
         if kind[0] == "q":
-            for alias, source, _ in self.facts[path][g.G_IMPORTS]:
-                other = self.imported(source)
-                if other is not None and (alias or other.key[1]) == kind[1]:
-                    self.touched.add((other.key, kind[2]))
-                    return (other, kind[2]) if kind[2] in other.types else None
+            other = self.imports_of(path).get(kind[1])
+            if isinstance(other, Package):
+                self.touched.add((other.key, kind[2]))
+                return (other, kind[2]) if kind[2] in other.types else None
         return None
 
 

@@ -118,9 +118,16 @@ def _declared(one: list[Any]) -> dict[str, bytes]:
         made.setdefault(name, []).append(said)
     for names, kind, values, _ in one[g.G_VARS]:
         for name in names:
-            made.setdefault(name, []).append([names, kind, values])
+            made.setdefault(name, []).append([names, kind, _unplaced(values)])
     return {name: hashlib.blake2b(msgspec.msgpack.encode((imports, rows)), digest_size=8).digest()
             for name, rows in made.items()}  # fmt: skip
+
+
+def _unplaced(value: Any) -> Any:
+    """Values of variables without the lines of the calls in them."""
+    if not isinstance(value, list):
+        return value
+    return [_unplaced(one) for one in (value[:3] if value[:1] == ["c"] else value)]
 
 
 def _difference(after: Mapping[str, bytes], before: Mapping[str, bytes]) -> set[str]:

@@ -8,7 +8,7 @@ w await, := named, * starred. Lines count from 1. What nests deeper than MAX_DEP
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 MAX_DEPTH: Final = 90
 """Levels of nesting. Source: three solver frames a level stay below Python's own limit of 1,000 frames."""
@@ -34,6 +34,13 @@ class TooDeep(Exception):
 
 class Expressions:
     """Lowers expressions; statements and functions are the subclass's."""
+
+    handlers: ClassVar[dict[str, Any]] = {}
+    """{kind of a node: the method `_kind`}"""
+
+    def __init_subclass__(cls) -> None:
+        names = {name for one in cls.__mro__ for name in vars(one) if name.startswith("_") and name[1:2].isalpha()}
+        cls.handlers = {name[1:]: getattr(cls, name) for name in names if not name.startswith("_s_")}
 
     def __init__(self) -> None:
         self.depth = 0
@@ -63,9 +70,9 @@ class Expressions:
             self.uses.add(name)
             made: list[Any] = ["n", name]
         else:
-            method = getattr(self, "_" + kind, None)
+            method = self.handlers.get(kind)
             if method is not None:
-                made = method(node)
+                made = method(self, node)
             elif kind in _LISTS:
                 items = self._all(node)
                 made = ["L", _LISTS[kind], [] if _is_table(items) else items, self.place()]
@@ -122,12 +129,13 @@ class Expressions:
         return made
 
     def _string(self, node: Any) -> list[Any]:
+        raw = node.text
+        if raw[:1] in b"'\"":
+            value = plain_string(raw)
+            return ["t", "Str"] if value is None else ["k", value]
         inner = [self.expression(c.child_by_field_name("expression") or c.named_children[0])
                  for c in node.named_children if c.type == "interpolation" and c.named_children]  # fmt: skip
-        if inner:
-            return ["o", inner, "Str"]
-        value = plain_string(node)
-        return ["t", "Str"] if value is None else ["k", value]
+        return ["o", inner, "Str"] if inner else ["t", "Str"]
 
     def _concatenated_string(self, node: Any) -> list[Any]:
         parts = [self.expression(c) for c in node.named_children if c.type == "string"]
@@ -228,7 +236,8 @@ def _is_data(item: Any) -> bool:
 
 def text(node: Any) -> str:
     """The source of a node."""
-    return str(node.text.decode("utf-8", "replace"))
+    raw: bytes = node.text
+    return raw.decode("utf-8", "replace")
 
 
 def bind(target: list[Any], into: set[str]) -> None:
@@ -242,13 +251,12 @@ def bind(target: list[Any], into: set[str]) -> None:
             bind(item, into)
 
 
-def plain_string(node: Any) -> str | None:
+def plain_string(raw: bytes) -> str | None:
     """The value of a string that is short and plain, else None."""
-    raw = node.text
     if len(raw) > MAX_CONSTANT or raw[:1] not in b"'\"" or b"\\" in raw:
         return None
     quote = 3 if raw[:3] in (b'"""', b"'''") else 1
-    return str(raw[quote:-quote].decode("utf-8", "replace"))
+    return raw[quote:-quote].decode("utf-8", "replace")
 
 
 def _leaves(node: Any) -> list[Any]:

@@ -80,9 +80,9 @@ class _Scope(Expressions):
             return made
         self.depth += 1
         for child in node.named_children:
-            method = getattr(self, "_s_" + child.type, None)
+            method = _STATEMENTS.get(child.type)
             if method is not None:
-                statement = method(child)
+                statement = method(self, child)
                 if statement is not None:
                     made.append(statement)
             elif child.type.endswith(("statement", "expression", "call")):
@@ -360,6 +360,11 @@ class _Scope(Expressions):
         fields = [s[1][0][1] for s in body if s[0] == "=" and s[3] is not None and s[1][0][0] == "n"]
         return ["class", [name, inner.qual, node.start_point[0] + 1, node.end_point[0] + 1, bases, marks, body,
                           sorted(names), fields, _doc(body_node), key]]  # fmt: skip
+
+
+_STATEMENTS: Final[dict[str, Any]] = {
+    name.removeprefix("_s_"): method for name, method in vars(_Scope).items() if name.startswith("_s_")
+}
 
 
 def _captures(node: Any, into: set[str]) -> None:
