@@ -18,7 +18,7 @@ Place = tuple[Obj, Any]
 Named = Mapping[str, tuple[str, bool]]
 """{dotted name: (path, is a package)} of every module of the code base"""
 
-MAX_VALUES: Final = 96
+MAX_VALUES: Final = 24
 """Objects in one cell; what comes after is not followed. Source: more than that calls tell nobody anything."""
 MAX_ROUNDS: Final = 60
 """Rounds of one scope."""
@@ -91,7 +91,10 @@ class Cells:
         old = cell.values
         if values <= old or len(old) >= MAX_VALUES:
             return False
-        cell.values = old | values
+        made = old | values
+        if len(made) > MAX_VALUES:
+            made = old.union(sorted(values - old)[: MAX_VALUES - len(old)])
+        cell.values = made
         for reader in cell.readers:
             self.ask(reader)
         return True
@@ -101,9 +104,9 @@ class Cells:
         if not values:
             return
         if owner.remote:
-            new = values - self.held(owner, key)
+            before = self.held(owner, key)
             if self._grow(owner, key, values):
-                self._send(owner, key, None, new)
+                self._send(owner, key, None, self.held(owner, key) - before)
         elif self._grow(owner, key, values) and (owner, key) in self.shared:
             self.grown[owner, key] = None
 

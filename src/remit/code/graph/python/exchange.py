@@ -101,7 +101,10 @@ class Exchange:
             path = self._order[rank]
             if self._live[path].done < sweep:
                 self._step(path, sweep)
-        return {path: (live.record(), live.unit.calls()) for path, live in self._live.items()}
+        made = {path: (live.record(), live.unit.calls()) for path, live in self._live.items()}
+        for live in self._live.values():
+            live.unit.cells.make.clear()
+        return made
 
     def _wake(self, path: str, start: Time) -> None:
         """Let a module run: up to `start` with the recorded input."""
