@@ -31,6 +31,7 @@ def lookup(scope: Scope, name: str) -> Values:
         if owner in cells.foreign:
             found |= cells.read(owner, "=" + name)
         return found
+    scope.missed.add(name)
     if scope.around is not None:
         return lookup(scope.around, name) if scope.around.owner.kind != o.CLASS else _past(scope.around, name)
     if owner.kind == o.FUNC and name in owner.names:

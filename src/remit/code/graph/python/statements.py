@@ -88,6 +88,8 @@ def _loop(scope: Scope, ir: Any) -> None:
         _way(scope, body, ways)
         scope.join(ways + scope.exits[-1])
         ways = [scope.save()]
+        if scope.settled(before):
+            break
     scope.exits.pop()
     walk(scope, other)
 
