@@ -24,7 +24,6 @@ from remit.code.graph.store import Kept, MemoryStore, Stale, Store, digest, fetc
 from remit.code.graph.tree import MANIFESTS, listed, text_of
 from remit.code.graph.values import Dependency, Edge, Symbol, Unread
 
-
 _CUT: Final = "only in part: the solver's bound was reached"
 
 

@@ -69,12 +69,16 @@ def _walk(root: str, unread: list[Unread]) -> Iterator[tuple[str, Stat]]:
                 if entry.name not in SKIPPED:
                     rest.append(path)
             elif source:
-                try:
-                    stat = entry.stat(follow_symlinks=False)
-                except OSError as error:
-                    unread.append(Unread(path, f"cannot be read: {error.strerror}"))
-                    continue
-                yield path, (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+                yield path, _stat(entry)
+
+
+def _stat(entry: os.DirEntry[str]) -> Stat:
+    """Times, size and inode; nothing where they cannot be had, which reading it says."""
+    try:
+        stat = entry.stat(follow_symlinks=False)
+    except OSError:
+        return 0, 0, 0, 0
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
 def text_of(path: str) -> tuple[bytes, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from remit.code.graph.calls import Call
 from remit.code.graph.go import lowering as g
 from remit.code.graph.go.resolve import BASIC, BUILTINS, MAX_EMBEDDED, UNKNOWN, GoCode, Package, full_name
-from remit.code.graph.calls import Call
 
 
 class Body:

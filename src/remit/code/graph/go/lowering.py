@@ -169,6 +169,7 @@ class _Expressions(_Types):
         if self.depth > MAX_DEPTH:
             raise TooDeep
         method = _EXPRESSIONS.get(kind)
+        made: list[Any]
         if method is not None:
             made = method(self, node)
         elif kind.endswith("_type"):

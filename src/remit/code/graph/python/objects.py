@@ -41,9 +41,10 @@ class Obj(int):
     The number (from 1) is its hash: sets then iterate alike in every process, so bounds cut alike and the result
     depends on the facts alone.
 
-    FUNC b=(which of its name, qualified name), ir, module, outer (scopes seen from it, inner first), cls (the class whose body defines it);
-    CLASS b, ir, module, outer as FUNC; INST a=class; BOUND a=function, b=receiver; MODULE ir; SUPER a=class, b=receiver;
-    CONT name=kind, a=owner; CONST a=value; TOKEN a=function, name=parameter; METHOD name, a=receiver.
+    FUNC b=(which of its name, qualified name), ir, module, outer (scopes seen from it, inner first), cls (the class
+    whose body defines it); CLASS b, ir, module, outer as FUNC; INST a=class; BOUND a=function, b=receiver; MODULE ir;
+    SUPER a=class, b=receiver; CONT name=kind, a=owner; CONST a=value; TOKEN a=function, name=parameter; METHOD name,
+    a=receiver.
     """
 
     kind: str

@@ -145,7 +145,6 @@ def _looking(rows: Mapping[str, Row], names: Names, before: Names, store: Kept) 
     then = {(name, path, package) for path, (name, package) in before.items()}
     other = {one[0] for one in now ^ then}
     for path, row in rows.items():
-        if path not in made and row.history:
-            if not other.isdisjoint(must(store, row.history, Record).looked):
-                made.add(path)
+        if path not in made and row.history and not other.isdisjoint(must(store, row.history, Record).looked):
+            made.add(path)
     return made
