@@ -69,7 +69,8 @@ def _of_folder(root: str, cache: str, store: Kept, *, fresh: bool) -> CodeGraph:
     graph = _Index(new, old, texts, store).graph(unread, lambda: index_folder(root))
     if cache and new != old:
         keep(store, new, here)
-    store.flush()
+    if isinstance(store, Store):
+        store.flush()
     return graph
 
 

@@ -40,13 +40,7 @@ class Kept(Protocol):
         """The bytes under a key."""
 
     def put_raw(self, key: bytes, raw: bytes) -> None:
-        """Keep bytes, at the latest after `flush`."""
-
-    def flush(self) -> None:
-        """Write what waits."""
-
-    def close(self) -> None:
-        """No more is asked."""
+        """Keep bytes; on disk after `Store.flush`."""
 
 
 def fetch(store: Kept, key: bytes, kind: Any) -> Any | None:
@@ -89,12 +83,6 @@ class MemoryStore:
     def put_raw(self, key: bytes, raw: bytes) -> None:
         """Keep bytes."""
         self._rows[key] = raw
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 class Store:
@@ -141,7 +129,3 @@ class Store:
                 self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", made.items())
         except self._errors:
             return
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
