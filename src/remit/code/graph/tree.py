@@ -45,6 +45,16 @@ def listed(root: str, unread: list[Unread]) -> list[tuple[str, Stat]]:
     return found[:MAX_FILES]
 
 
+def sources(root: str, unread: list[Unread]) -> Iterator[tuple[str, str, bytes]]:
+    """(path, language, text) in the order of paths; what is skipped goes to `unread`. Raises usage_invalid."""
+    for path, _ in listed(root, unread):
+        text, why = text_of(os.path.join(root, path))
+        if why:
+            unread.append(Unread(path, why))
+        else:
+            yield path, LANGUAGES.get(os.path.splitext(path)[1], "manifest"), text
+
+
 def _walk(root: str, unread: list[Unread]) -> Iterator[tuple[str, Stat]]:
     rest = [""]
     entries = 0
