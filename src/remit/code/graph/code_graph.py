@@ -7,8 +7,9 @@ uses those ("what may break" prefers too much to too little), `calls` never does
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
 from remit.code.graph.values import Dependency, Edge, Symbol, Unread
 from remit.errors import Invalid
@@ -18,26 +19,71 @@ MAX_NAMESAKES: Final = 8
 """Functions with the name of an unresolved call; a more frequent name says nothing."""
 
 
-class CodeGraph:
-    """Symbols, edges and imports of a code base, indexed both ways."""
+class Parts(NamedTuple):
+    """What a graph consists of."""
 
-    def __init__(
-        self, symbols: Sequence[Symbol], edges: Sequence[Edge], dependencies: Sequence[Dependency],
-        unread: Sequence[Unread],
-    ) -> None:  # fmt: skip
-        self.symbols = tuple(symbols)
-        self.dependencies = tuple(dependencies)
+    symbols: list[Symbol]
+    edges: list[Edge]
+    dependencies: list[Dependency]
+
+
+class CodeGraph:
+    """Symbols, edges and imports of a code base, indexed both ways; made when they are first asked for."""
+
+    def __init__(self, load: Callable[[], Parts], unread: Sequence[Unread]) -> None:
+        self._load = load
         self.unread = tuple(unread)
-        self._files: dict[str, list[Symbol]] = {}
-        self.by_name: dict[str, Symbol] = {}
-        for symbol in symbols:
-            self.by_name.setdefault(symbol.name, symbol)
-        self.edges = tuple(e for e in edges if e.reason != "unresolved") + self._guesses(edges)
-        self.into: dict[str, list[Edge]] = {}
-        self.out: dict[str, list[Edge]] = {}
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return self._load()
+
+    @cached_property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """All symbols, file by file."""
+        return tuple(self._parts.symbols)
+
+    @cached_property
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """All imports."""
+        return tuple(self._parts.dependencies)
+
+    @cached_property
+    def by_name(self) -> dict[str, Symbol]:
+        """The first symbol of each name."""
+        made: dict[str, Symbol] = {}
+        for symbol in self.symbols:
+            made.setdefault(symbol.name, symbol)
+        return made
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """All edges, those that are guessed by name last."""
+        edges = self._parts.edges
+        return tuple(e for e in edges if e.reason != "unresolved") + self._guesses(edges)
+
+    @cached_property
+    def into(self) -> dict[str, list[Edge]]:
+        """{callee: edges}."""
+        made: dict[str, list[Edge]] = {}
         for edge in self.edges:
-            self.into.setdefault(edge.callee, []).append(edge)
-            self.out.setdefault(edge.caller, []).append(edge)
+            made.setdefault(edge.callee, []).append(edge)
+        return made
+
+    @cached_property
+    def out(self) -> dict[str, list[Edge]]:
+        """{caller: edges}."""
+        made: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            made.setdefault(edge.caller, []).append(edge)
+        return made
+
+    @cached_property
+    def _files(self) -> dict[str, list[Symbol]]:
+        made: dict[str, list[Symbol]] = {}
+        for symbol in self.symbols:
+            made.setdefault(symbol.file, []).append(symbol)
+        return made
 
     def _guesses(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         named: dict[str, list[Symbol]] = {}
@@ -61,9 +107,6 @@ class CodeGraph:
 
     def in_file(self, path: str) -> list[Symbol]:
         """The symbols of one file."""
-        if not self._files:
-            for symbol in self.symbols:
-                self._files.setdefault(symbol.file, []).append(symbol)
         return self._files.get(path, [])
 
     def find(self, text: str) -> list[Symbol]:

@@ -9,9 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from remit.code.graph.store import Store, digest
 from remit.code.graph.tree import LANGUAGES
-from remit.code.graph.values import Unread
 from remit.errors import Unavailable
 
 Facts = list[Any]
@@ -72,38 +70,8 @@ def _loaded(language: Language) -> tuple[Any, Callable[[bytes, Any], Lowered]]:
     return tree_sitter.Parser(tree_sitter.Language(grammar)), import_module(language.lowering).lower
 
 
-def facts_of(
-    texts: Mapping[str, bytes], store: Store | None, unread: list[Unread]
-) -> tuple[dict[str, Facts], dict[str, bytes]]:
-    """({path: facts}, {path: key of the facts}); what is not read goes to `unread`."""
-    facts: dict[str, Facts] = {}
-    keys: dict[str, bytes] = {}
-    missing: list[str] = []
-    known: dict[str, Any] = {}
-    for path in sorted(texts):
-        keys[path] = digest(b"facts", language_of(path).encode(), texts[path])
-        kept = store.get(keys[path]) if store is not None else None
-        if kept is None:
-            missing.append(path)
-        else:
-            known[path] = kept
-    for path, raw in _lowered(missing, texts):
-        known[path] = msgspec.msgpack.decode(raw)
-        if store is not None:
-            store.put_raw(keys[path], raw)
-    if store is not None:
-        store.flush()
-    for path in sorted(texts):
-        if known[path][0] is None:
-            unread.append(Unread(path, known[path][1]))
-            del keys[path]
-        else:
-            facts[path] = known[path][0]
-    return facts, keys
-
-
-def _lowered(paths: list[str], texts: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """The encoded facts of texts: in processes of their own where there are many."""
+def lowered(paths: list[str], texts: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """(path, encoded (facts or None, why)) of texts: in processes of their own where there are many."""
     from remit.code.graph import workers
 
     if sum(len(texts[path]) for path in paths) >= workers.MIN_BYTES:

@@ -1,22 +1,23 @@
-"""Facts by content and calls by the facts they came from, in one SQLite file that may be deleted at any time.
+"""Facts, symbols and calls by their content, in one SQLite file that may be deleted at any time.
 
-The key of facts is the digest of the text and of the format; the key of calls is the digest of all their facts.
-So nothing here can be out of date, and two folders with equal files share what they hold.
+The key of facts is the digest of the text and of the format; every other row is found by the digest of itself, and the
+newest state of a folder by its path. So nothing but that one row can be out of date, and it names all it rests on.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from remit.errors import Unavailable
 
-FORMAT: Final = b"facts-3"
+FORMAT: Final = b"facts-4"
 MAX_ENTRIES: Final = 400_000
 """Rows that are kept; above it the store is emptied."""
+_CHECK_EVERY: Final = 64
+"""Openings between two counts of the rows, which cost time in proportion to them."""
 
 
 def digest(*parts: bytes) -> bytes:
@@ -28,60 +29,103 @@ def digest(*parts: bytes) -> bytes:
     return made.digest()
 
 
-class Store:
-    """A cache on disk, or in memory when no path is given."""
+class Stale(Exception):
+    """A row that another one names is gone: somebody emptied the store."""
 
-    def __init__(self, path: str = "") -> None:
+
+class Kept(Protocol):
+    """What the two stores have in common."""
+
+    def raw(self, key: bytes) -> bytes | None:
+        """The bytes under a key."""
+
+    def put_raw(self, key: bytes, raw: bytes) -> None:
+        """Keep bytes; on disk after `Store.flush`."""
+
+
+def fetch(store: Kept, key: bytes, kind: Any) -> Any | None:
+    """What is kept under a key as a value of a type; what does not fit it is not there."""
+    raw = store.raw(key)
+    if raw is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(raw, type=kind)
+    except msgspec.DecodeError:
+        return None
+
+
+def must(store: Kept, key: bytes, kind: Any) -> Any:
+    """The same; raises Stale when it is not there."""
+    found = fetch(store, key, kind)
+    if found is None:
+        raise Stale
+    return found
+
+
+def keep(store: Kept, value: Any, key: bytes = b"") -> bytes:
+    """Keep a value under the digest of its bytes, or under a key of its own; the key."""
+    raw = msgspec.msgpack.encode(value)
+    key = key or digest(b"value", raw)
+    store.put_raw(key, raw)
+    return key
+
+
+class MemoryStore:
+    """For a graph without a cache."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, bytes] = {}
+
+    def raw(self, key: bytes) -> bytes | None:
+        """The bytes under a key."""
+        return self._rows.get(key)
+
+    def put_raw(self, key: bytes, raw: bytes) -> None:
+        """Keep bytes."""
+        self._rows[key] = raw
+
+
+class Store:
+    """A cache on disk. A disk that fails costs the cache, not the answer."""
+
+    def __init__(self, path: str) -> None:
         import apsw
 
         self._errors = apsw.Error
-        self._waiting: list[tuple[bytes, bytes]] = []
+        self._waiting: dict[bytes, bytes] = {}
         try:
-            self._db = apsw.Connection(path or ":memory:")
+            self._db = apsw.Connection(path)
             self._db.set_busy_timeout(2_000)
             self._db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF")
             self._db.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
-            if next(self._db.execute("SELECT count(*) FROM kept"))[0] > MAX_ENTRIES:
+            self._db.execute("PRAGMA mmap_size=268435456")
+            opened = next(self._db.execute("PRAGMA user_version"))[0] + 1
+            self._db.execute(f"PRAGMA user_version={opened % _CHECK_EVERY}")
+            if opened >= _CHECK_EVERY and next(self._db.execute("SELECT count(*) FROM kept"))[0] > MAX_ENTRIES:
                 self._db.execute("DELETE FROM kept")
         except apsw.Error as error:
             raise Unavailable("disk_failed", f"cannot open the code cache {path}: {error}") from None
 
-    def get(self, key: bytes) -> Any | None:
-        """What is kept under a key; what cannot be read is not there."""
-        return self.get_as(key, Any)
-
-    def get_as(self, key: bytes, kind: Any) -> Any | None:
-        """The same, as a value of a type: what does not fit it is not there."""
-        row = next(self._db.execute("SELECT value FROM kept WHERE key = ?", (key,)), None)
-        if row is None:
-            return None
+    def raw(self, key: bytes) -> bytes | None:
+        """The bytes under a key; what cannot be read is not there."""
+        found = self._waiting.get(key)
+        if found is not None:
+            return found
         try:
-            return msgspec.msgpack.decode(row[0], type=kind)
-        except msgspec.DecodeError:
+            row = next(self._db.execute("SELECT value FROM kept WHERE key = ?", (key,)), None)
+        except self._errors:
             return None
+        return None if row is None else row[0]
 
     def put_raw(self, key: bytes, raw: bytes) -> None:
-        """Keep a value that is encoded already, with the next `flush`."""
-        self._waiting.append((key, raw))
+        """Keep bytes, with the next `flush`."""
+        self._waiting[key] = raw
 
     def flush(self) -> None:
-        """Write what waits; a disk that fails costs the cache, not the answer."""
-        made, self._waiting = self._waiting, []
-        if made:
-            self._write(made)
-
-    def put(self, rows: Iterable[tuple[bytes, Any]]) -> None:
-        """Keep values; a disk that fails costs the cache, not the answer."""
-        encode = msgspec.msgpack.encode
-        self._write([(key, encode(value)) for key, value in rows])
-
-    def _write(self, made: list[tuple[bytes, bytes]]) -> None:
+        """Write what waits."""
+        made, self._waiting = self._waiting, {}
         try:
             with self._db:
-                self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", made)
+                self._db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", made.items())
         except self._errors:
             return
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()

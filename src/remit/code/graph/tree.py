@@ -28,8 +28,12 @@ SKIPPED: Final = {
 }  # fmt: skip
 
 
-def sources(root: str, unread: list[Unread]) -> Iterator[tuple[str, str, bytes]]:
-    """(path beneath the root with slashes, language, text) in the order of paths; what is skipped goes to `unread`.
+Stat = tuple[int, int, int, int]
+"""Time of the last change of the content and of the entry in nanoseconds, size in bytes, inode."""
+
+
+def listed(root: str, unread: list[Unread]) -> list[tuple[str, Stat]]:
+    """(path beneath the root with slashes, stat) in the order of paths; what is skipped goes to `unread`.
 
     Raises usage_invalid when `root` is no folder.
     """
@@ -37,16 +41,21 @@ def sources(root: str, unread: list[Unread]) -> Iterator[tuple[str, str, bytes]]
         raise Invalid("usage_invalid", f"not a folder: {root}")
     found = sorted(_walk(root, unread))
     if len(found) > MAX_FILES:
-        unread.append(Unread(found[MAX_FILES], f"more than {MAX_FILES} files; this and those after it are left out"))
-    for path in found[:MAX_FILES]:
-        text, why = _text(os.path.join(root, path))
+        unread.append(Unread(found[MAX_FILES][0], f"more than {MAX_FILES} files; this and those after it are left out"))
+    return found[:MAX_FILES]
+
+
+def sources(root: str, unread: list[Unread]) -> Iterator[tuple[str, str, bytes]]:
+    """(path, language, text) in the order of paths; what is skipped goes to `unread`. Raises usage_invalid."""
+    for path, _ in listed(root, unread):
+        text, why = text_of(os.path.join(root, path))
         if why:
             unread.append(Unread(path, why))
         else:
             yield path, LANGUAGES.get(os.path.splitext(path)[1], "manifest"), text
 
 
-def _walk(root: str, unread: list[Unread]) -> Iterator[str]:
+def _walk(root: str, unread: list[Unread]) -> Iterator[tuple[str, Stat]]:
     rest = [""]
     entries = 0
     while rest:
@@ -70,10 +79,20 @@ def _walk(root: str, unread: list[Unread]) -> Iterator[str]:
                 if entry.name not in SKIPPED:
                     rest.append(path)
             elif source:
-                yield path
+                yield path, _stat(entry)
 
 
-def _text(path: str) -> tuple[bytes, str]:
+def _stat(entry: os.DirEntry[str]) -> Stat:
+    """Times, size and inode; nothing where they cannot be had, which reading it says."""
+    try:
+        stat = entry.stat(follow_symlinks=False)
+    except OSError:
+        return 0, 0, 0, 0
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
+
+
+def text_of(path: str) -> tuple[bytes, str]:
+    """The text of a file, or why it is not read."""
     try:
         if not os.path.isfile(path):
             return b"", "not a regular file"

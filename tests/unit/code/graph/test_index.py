@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from remit.code.graph import index, reading
+from remit.code.graph import reading
 from remit.code.graph.code_graph import CodeGraph
 from remit.code.graph.index import index_folder, index_texts
+from remit.code.graph.python import solving
+from remit.code.graph.store import digest
 from remit.code.graph.tree import MAX_FILE_BYTES, MAX_LINE_BYTES
 from remit.errors import Invalid, RemitError
 
@@ -124,8 +126,8 @@ def test_an_edited_folder_gives_what_a_fresh_one_gives(tmp_path: Path) -> None:
         assert content(index_folder(str(root), cache)) == content(index_folder(str(root)))
 
 
-def test_only_what_changed_is_parsed_and_solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a cache an edit costs one parse, and one solution of the files that hang together with it."""
+def test_only_what_an_edit_reaches_is_parsed_and_solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a cache an edit costs one parse, and the files whose input it changes: none for a body or a new function."""
     files = {
         "a.py": "import b\nb.f()\n",
         "b.py": "def f(): pass\n",
@@ -135,13 +137,59 @@ def test_only_what_changed_is_parsed_and_solved(tmp_path: Path, monkeypatch: pyt
     root, cache = written(tmp_path / "tree", files), str(tmp_path / "cache.db")
     index_folder(root, cache)
     parsed: list[bytes] = []
-    solved: list[list[str]] = []
-    lower, solve = reading.Lowerer.lower, index.solve
+    solved: list[str] = []
+    lower, unit = reading.Lowerer.lower, solving.Unit
     monkeypatch.setattr(
         reading.Lowerer, "lower", lambda self, name, text: (parsed.append(text), lower(self, name, text))[1]
     )
-    monkeypatch.setattr(index, "solve", lambda facts, *rest: (solved.append(sorted(facts)), solve(facts, *rest))[1])
-    written(tmp_path / "tree", {"b.py": "def f(): pass\ndef g(): pass\n"})
+    monkeypatch.setattr(solving, "Unit", lambda path, *rest: (solved.append(path), unit(path, *rest))[1])
+    written(tmp_path / "tree", {"b.py": "def f(): g()\ndef g(): pass\n"})
     index_folder(root, cache)
     index_folder(root, cache)
-    assert (parsed, solved) == ([b"def f(): pass\ndef g(): pass\n"], [["a.py", "b.py"]])
+    assert (parsed, solved) == ([b"def f(): g()\ndef g(): pass\n"], ["b.py"])
+    solved.clear()
+    written(tmp_path / "tree", {"b.py": "def f(x): x()\n"})
+    assert content(index_folder(root, cache)) == content(index_folder(root))
+    assert solved[:2] == ["b.py", "a.py"]
+
+
+def test_an_edited_go_folder_gives_what_a_fresh_one_gives(tmp_path: Path) -> None:
+    """After every one of 24 random edits of types, methods, interfaces, signatures and packages the same holds."""
+    chance = random.Random(11)
+    root, cache = tmp_path / "tree", str(tmp_path / "cache.db")
+    folders = ["a", "b", "c"]
+    for _ in range(24):
+        here, other = chance.choice(folders), chance.choice(folders)
+        text = f'package {here}\nimport "x/{other}"\ntype I interface {{ M(); {chance.choice(["N()", ""])} }}\n'
+        text += f"type T struct {{ {chance.choice([f'{other}.T', 'x int'])} }}\n"
+        text += "\n" * chance.randrange(3) + chance.choice(["func (t T) M() {}\n", "func (t *T) N() {}\n", ""])
+        text += f"func F(i {other}.I) {other}.T {{ i.M(); return {other}.G() }}\n"
+        text += f"var V = {chance.choice(['F(nil)', '1', other + '.V'])}\n"
+        text += f"func G() T {{ {chance.choice(['V.M()', 'F(nil).M()', other + '.V.N()'])}; return T{{}} }}\n"
+        written(root, {f"{here}/{chance.choice('mn')}.go": text})
+        assert content(index_folder(str(root), cache)) == content(index_folder(str(root)))
+
+
+def test_an_edit_that_keeps_size_and_time_is_seen(tmp_path: Path) -> None:
+    """A file that is written again right after the index, with its old time, is read again."""
+    root, cache = written(tmp_path / "tree", {"a.py": "def f(): pass\nf()\n"}), str(tmp_path / "cache.db")
+    before = os.stat(tmp_path / "tree" / "a.py")
+    index_folder(root, cache)
+    written(tmp_path / "tree", {"a.py": "def g(): pass\ng()\n"})
+    os.utime(tmp_path / "tree" / "a.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert [e.callee for e in index_folder(root, cache).calls()] == ["a.g"]
+
+
+def test_a_store_that_is_emptied_costs_time_only(tmp_path: Path) -> None:
+    """Rows that are gone are made again, also when they go between the index and the question."""
+    import apsw
+
+    root, cache = written(tmp_path / "tree", {"a.py": "def f(): pass\nf()\n"}), str(tmp_path / "cache.db")
+    graph = index_folder(root, cache)
+    apsw.Connection(cache).execute("DELETE FROM kept")
+    assert content(graph) == content(index_folder(root))
+    folder = digest(b"folder", os.fsencode(os.path.abspath(root)))
+    index_folder(root, cache)
+    apsw.Connection(cache).execute("DELETE FROM kept WHERE key != ?", (folder,))
+    written(tmp_path / "tree", {"a.py": "def g(): pass\ng()\n", "b.py": "import a\na.g()\n"})
+    assert content(index_folder(root, cache)) == content(index_folder(root))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from remit.code.graph.calls import Call
 from remit.code.graph.go import lowering as g
 from remit.code.graph.go.resolve import BASIC, BUILTINS, MAX_EMBEDDED, UNKNOWN, GoCode, Package, full_name
-from remit.code.graph.values import Edge
 
 
 class Body:
@@ -18,7 +18,7 @@ class Body:
         self.path = path
         self.caller = caller
         self.scopes: list[dict[str, Any]] = [{}]
-        self.edges: dict[Edge, None] = {}
+        self.calls: dict[Call, None] = {}
         self.globals: set[tuple[Any, str]] = set()
 
     def function(self, one: list[Any]) -> None:
@@ -35,7 +35,7 @@ class Body:
         """Statements in a scope of their own."""
         self.scopes.append({})
         for statement in body:
-            getattr(self, "_s_" + statement[0])(statement)
+            _STATEMENTS[statement[0]](self, statement)
         self.scopes.pop()
 
     def resolved(self, kind: Any, package: Package | None = None, path: str = "") -> Any:
@@ -72,6 +72,7 @@ class Body:
             if kind[0] == "*":
                 kind = kind[1]
             elif kind[0] == "N":
+                self.code.touched.add((kind[1].key, kind[2]))
                 row = kind[1].types[kind[2]]
                 kind = self.resolved(row[0], kind[1], row[2])
             else:
@@ -87,10 +88,11 @@ class Body:
 
     def of_package(self, package: Package, name: str) -> Any:
         """A package's function, variable or type by its name."""
+        self.code.touched.add((package.key, name))
         if name in package.functions:
             path, one = package.functions[name]
             results = [self.resolved(k, package, path) for k in one[g.N_RESULTS]]
-            return ["ref", full_name(package, name), path, one[g.N_LINE], results]
+            return ["ref", full_name(package, name), path, results]
         if name in package.types:
             return ["type", ["N", package, name]]
         row = package.variables.get(name)
@@ -162,7 +164,7 @@ class Body:
 
     def value(self, ir: Any) -> Any:
         """The type of an expression."""
-        return getattr(self, "_v_" + _METHODS.get(ir[0], ir[0]))(ir)
+        return _VALUES[ir[0]](self, ir)
 
     def _v_n(self, ir: Any) -> Any:
         return self.lookup(ir[1])
@@ -247,14 +249,10 @@ class Body:
         return self.select(base, ir[2], 0)
 
     def _imported(self, ir: Any) -> Package | str | None:
-        if ir[0] != "n" or any(ir[1] in scope for scope in self.scopes):
+        if ir[0] != "n":
             return None
-        for alias, source, _ in self.code.facts[self.path][g.G_IMPORTS]:
-            package = self.code.imported(source)
-            name = alias or (package.key[1] if package is not None else source.rpartition("/")[2])
-            if name == ir[1]:
-                return package or str(source)
-        return None
+        found = self.code.imports_of(self.path).get(ir[1])
+        return None if found is None or any(ir[1] in scope for scope in self.scopes) else found
 
     def select(self, base: Any, name: str, depth: int) -> Any:
         """`base.name`: a field, a method, one of an embedded type, or those of an interface."""
@@ -264,6 +262,7 @@ class Body:
         if kind[0] == "ext":
             return ["extref", f"{kind[1]}.{name}"]
         if kind[0] == "N":
+            self.code.touched.add((kind[1].key, kind[2]))
             found = kind[1].methods.get(kind[2], {}).get(name)
             if found is not None:
                 return self._method(kind[1], kind[2], found[0], found[1])
@@ -288,7 +287,7 @@ class Body:
 
     def _method(self, package: Package, kind: str, path: str, one: Any) -> Any:
         results = [self.resolved(k, package, path) for k in one[g.N_RESULTS]]
-        return ["ref", full_name(package, kind, one[g.N_NAME]), path, one[g.N_LINE], results]
+        return ["ref", full_name(package, kind, one[g.N_NAME]), path, results]
 
     def methods_of(self, kind: Any, depth: int = 0) -> dict[str, Any]:
         """{name: (method, package, path)} of an interface, embedded ones included."""
@@ -311,7 +310,7 @@ class Body:
         results = [self.resolved(k, kind[3], kind[4]) for k in methods[name][2]]
         if not targets and named[0] == "N":
             row = named[1].types[named[2]]
-            targets = [["ref", full_name(named[1], named[2], name), row[2], row[3], results]]
+            targets = [["ref", full_name(named[1], named[2], name), row[2], results]]
         return ["refs", targets, results]
 
     def _v_c(self, ir: Any) -> Any:
@@ -323,7 +322,7 @@ class Body:
             self.value(one)
         if callee[0] == "ref":
             self._edge(callee, ir[3], 1)
-            return _results(callee[4])
+            return _results(callee[3])
         if callee[0] == "refs":
             unique = {target[1]: target for target in callee[1]}
             for target in unique.values():
@@ -332,7 +331,7 @@ class Body:
         if callee[0] == "type":
             return callee[1]
         if callee[0] == "extref":
-            self.edges[Edge(self.caller, callee[1], self.path, ir[3])] = None
+            self.calls[Call(self.caller, callee[1], ir[3])] = None
             return UNKNOWN
         if function[0] == "n" and function[1] in BASIC:
             return ["id", function[1]]
@@ -340,7 +339,7 @@ class Body:
         return _results(kind[2]) if kind[0] == "func" else UNKNOWN
 
     def _builtin(self, ir: Any) -> Any:
-        self.edges[Edge(self.caller, f"<builtin>.{ir[1][1]}", self.path, ir[3])] = None
+        self.calls[Call(self.caller, f"<builtin>.{ir[1][1]}", ir[3])] = None
         found = [self.value(one) for one in ir[2]]
         first = found[0] if found else UNKNOWN
         if ir[1][1] in ("make", "new"):
@@ -349,12 +348,17 @@ class Body:
         return first if ir[1][1] in ("append", "min", "max") else ["id", "int"]
 
     def _edge(self, callee: Any, line: int, choices: int) -> None:
-        sure = round(max(0.1, 1 / choices), 2)
         reason = "call" if choices == 1 else "interface"
-        self.edges[Edge(self.caller, callee[1], self.path, line, callee[2], callee[3], sure, reason)] = None
+        self.calls[Call(self.caller, callee[1], line, callee[2], callee[1], 0, reason, choices)] = None
 
 
-_METHODS = {"&": "address", "v": "pointed", "<-": "received"}
+_STATEMENTS: Final[dict[str, Any]] = {
+    name.removeprefix("_s_"): method for name, method in vars(Body).items() if name.startswith("_s_")
+}
+_VALUES: Final[dict[str, Any]] = {
+    "&": Body._v_address, "v": Body._v_pointed, "<-": Body._v_received,
+    **{name.removeprefix("_v_"): method for name, method in vars(Body).items() if name.startswith("_v_")},
+}  # fmt: skip
 
 
 def _results(kinds: list[Any]) -> Any:

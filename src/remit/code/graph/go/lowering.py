@@ -45,7 +45,8 @@ def _first_error(root: Any) -> int:
 
 
 def _text(node: Any) -> str:
-    return str(node.text.decode("utf-8", "replace"))
+    raw: bytes = node.text
+    return raw.decode("utf-8", "replace")
 
 
 def _line(node: Any) -> int:
@@ -53,7 +54,11 @@ def _line(node: Any) -> int:
 
 
 def _named(node: Any) -> list[Any]:
-    return [c for c in node.named_children if c.type != "comment"]
+    children: list[Any] = node.named_children
+    for child in children:
+        if child.type == "comment":
+            return [c for c in children if c.type != "comment"]
+    return children
 
 
 class _Types:
@@ -163,15 +168,16 @@ class _Expressions(_Types):
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise TooDeep
-        method = getattr(self, "_x_" + kind, None)
+        method = _EXPRESSIONS.get(kind)
+        made: list[Any]
         if method is not None:
-            made = method(node)
+            made = method(self, node)
         elif kind.endswith("_type"):
             made = ["type", self.type_of(node)]
         else:
             made = ["o", [self.expression(c) for c in _named(node)]]
         self.depth -= 1
-        return made  # type: ignore[no-any-return]  # handlers are found by name
+        return made
 
     def _x_selector_expression(self, node: Any) -> list[Any]:
         field = _text(node.child_by_field_name("field"))
@@ -357,9 +363,9 @@ class _File(_Expressions):
 
     def statement(self, node: Any) -> list[Any]:
         """One statement."""
-        method = getattr(self, "_s_" + node.type, None)
+        method = _STATEMENTS.get(node.type)
         if method is not None:
-            return method(node)  # type: ignore[no-any-return]  # handlers are found by name
+            return method(self, node)  # type: ignore[no-any-return]  # the table's values are untyped
         if node.type.endswith(("statement", "clause", "_case", "block")):
             return ["scope", self.block(node)]
         return ["e", [self.expression(node)]]
@@ -406,3 +412,11 @@ class _File(_Expressions):
                 cases.append([[], self.block(child)])
         name = _text(_named(alias)[0]) if alias is not None else ""
         return ["switch", name, self.expression(node.child_by_field_name("value")), cases]
+
+
+_EXPRESSIONS: Final[dict[str, Any]] = {
+    name.removeprefix("_x_"): method for name, method in vars(_Expressions).items() if name.startswith("_x_")
+}
+_STATEMENTS: Final[dict[str, Any]] = {
+    name.removeprefix("_s_"): method for name, method in vars(_File).items() if name.startswith("_s_")
+}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from remit.code.graph.python import objects as o
-from remit.code.graph.python.lowering import F_LOCALS
 from remit.code.graph.python.objects import BASES, NOTHING, RETURN, Obj, Values
 from remit.code.graph.python.scope import Scope
 
@@ -57,7 +56,8 @@ def _merged(lists: list[list[Obj]]) -> list[Obj]:
 
 def bases_of(scope: Scope, cls: Obj) -> list[Obj]:
     """The bases in the order of their places; one place may hold several classes."""
-    found = scope.cells.values.get((cls, BASES), NOTHING)
+    cells = scope.cells
+    found = cells.read(cls, BASES) if cls.remote else cells.held(cls, BASES)
     return [pair.b for pair in sorted(found, key=lambda pair: (pair.a, pair.b.name))]
 
 
@@ -142,16 +142,11 @@ def module_attribute(scope: Scope, module: Obj, name: str, seen: frozenset[Obj] 
         found = cells.read_name(module, name)
     if found:
         return scope.concrete(found)
-    child = cells.modules.get(f"{module.name}.{name}" if module.name else name)
-    if child is not None and name not in module.ir[F_LOCALS]:
-        return frozenset((child,))
-    if name.startswith("_") or module in seen:
-        return NOTHING
-    for other in cells.read(module, "*"):
-        found |= module_attribute(scope, other, name, seen | {module})
-    if not found and child is not None:
-        return frozenset((child,))
-    return found
+    if module not in seen and not name.startswith("_"):
+        for other in cells.read(module, "*"):
+            found |= module_attribute(scope, other, name, seen | {module})
+    child = None if found else cells.module(f"{module.name}.{name}" if module.name else name)
+    return found if child is None else frozenset((child,))
 
 
 def _module(scope: Scope, base: Obj, name: str, line: int) -> Values:

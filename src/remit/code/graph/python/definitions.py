@@ -11,12 +11,13 @@ from remit.code.graph.python.lowering import (
     C_BASES,
     C_BODY,
     C_DECOR,
-    C_LINE,
+    C_KEY,
     C_NAME,
     C_QUAL,
     F_DECOR,
     F_FREE,
-    F_LINE,
+    F_KEY,
+    F_LOCALS,
     F_NAME,
     F_PARAMS,
     F_QUAL,
@@ -41,12 +42,13 @@ def _outer(scope: Scope) -> tuple[Obj, ...]:
 
 def function_of(scope: Scope, ir: Any, marks: frozenset[str] = frozenset()) -> Obj:
     """The function that a definition or a lambda makes."""
-    made = scope.cells.make.get(o.FUNC, _named(scope, ir[F_QUAL]), scope.module, (ir[F_LINE], ir[F_QUAL]))
+    made = scope.cells.make.get(o.FUNC, _named(scope, ir[F_QUAL]), scope.module, (ir[F_KEY], ir[F_QUAL]))
     if made.ir is not ir:
         made.ir = ir
         made.module = scope.module
         made.outer = _outer(scope)
         made.seen = frozenset(ir[F_FREE])
+        made.names = frozenset(ir[F_LOCALS])
         made.marks = marks
         made.cls = scope.owner if scope.owner.kind == o.CLASS else None
         scope.cells.ask(made)
@@ -147,7 +149,7 @@ def decorated(scope: Scope, decorator: Any, values: Values, line: int) -> Values
 def define_class(scope: Scope, ir: Any) -> None:
     """`class`: its bases in order, its body as a scope of its own, its decorators."""
     cells = scope.cells
-    made = cells.make.get(o.CLASS, _named(scope, ir[C_QUAL]), scope.module, (ir[C_LINE], ir[C_QUAL]))
+    made = cells.make.get(o.CLASS, _named(scope, ir[C_QUAL]), scope.module, (ir[C_KEY], ir[C_QUAL]))
     made.ir, made.module = ir, scope.module
     made.outer = _outer(scope)
     at = 0

@@ -8,7 +8,6 @@ from remit.code.graph.python import objects as o
 from remit.code.graph.python.attributes import attribute, module_attribute
 from remit.code.graph.python.builtin_calls import NAMES, merge_into, put
 from remit.code.graph.python.calls import call, elements
-from remit.code.graph.python.lowering import F_LOCALS
 from remit.code.graph.python.objects import ANY, NOTHING, YIELD, Obj, Values
 from remit.code.graph.python.scope import Scope
 
@@ -32,12 +31,13 @@ def lookup(scope: Scope, name: str) -> Values:
         if owner in cells.foreign:
             found |= cells.read(owner, "=" + name)
         return found
+    scope.missed.add(name)
     if scope.around is not None:
         return lookup(scope.around, name) if scope.around.owner.kind != o.CLASS else _past(scope.around, name)
-    if owner.kind == o.FUNC and name in owner.ir[F_LOCALS]:
+    if owner.kind == o.FUNC and name in owner.names:
         return cells.read(owner, "=" + name)
     for outer in owner.outer:
-        if outer.kind == o.FUNC and name in outer.ir[F_LOCALS]:
+        if outer.kind == o.FUNC and name in outer.names:
             return cells.read_name(outer, name)
     return _module_name(scope, name)
 
@@ -51,9 +51,9 @@ def _module_name(scope: Scope, name: str) -> Values:
             found |= module_attribute(scope, other, name)
     else:
         found = module_attribute(scope, module, name)
-        if name not in module.ir[F_LOCALS]:  # a submodule is an attribute of its package, not a name in it
+        if name not in module.names:  # a submodule is an attribute of its package, not a name in it
             found = frozenset(f for f in found if f.kind != o.MODULE or f in cells.read(module, name))
-    if not found and name in NAMES and name not in module.ir[F_LOCALS]:
+    if not found and name in NAMES and name not in module.names:
         return frozenset((cells.make.get(o.BUILTIN, name),))
     return found
 
@@ -147,7 +147,7 @@ def _call(scope: Scope, ir: Any) -> Values:
 
 
 def _constant(scope: Scope, ir: Any) -> Values:
-    return frozenset((scope.cells.make.get(o.CONST, "", ir[1]),))
+    return scope.cells.make.constant(ir[1])
 
 
 def _literal(scope: Scope, ir: Any) -> Values:

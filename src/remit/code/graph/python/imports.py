@@ -13,7 +13,7 @@ from remit.code.graph.python.scope import Scope
 def find_module(scope: Scope, name: str) -> Obj | None:
     """A module by an absolute name."""
     for candidate in candidates(name, scope.module.name, scope.cells.root_name):
-        found = scope.cells.modules.get(candidate)
+        found = scope.cells.module(candidate)
         if found is not None:
             return found
     return None
@@ -49,7 +49,7 @@ def import_from(scope: Scope, ir: Any) -> None:
     """`from ..a import b as c`, `from a import *`."""
     _, level, source, names, _ = ir
     name = absolute(scope.module.name, "package" in scope.module.marks, level, source)
-    module = None if name is None else find_module(scope, name) if not level else scope.cells.modules.get(name)
+    module = None if name is None else find_module(scope, name) if not level else scope.cells.module(name)
     for wanted, alias in names:
         if module is None:
             if alias != "*" and name:
@@ -62,7 +62,7 @@ def import_from(scope: Scope, ir: Any) -> None:
 
 def _outside(scope: Scope, name: str, wanted: str) -> Values:
     """A name from something outside; a package without __init__ may be a folder of ours."""
-    inside = scope.cells.modules.get(f"{name}.{wanted}")
+    inside = scope.cells.module(f"{name}.{wanted}")
     if inside is not None:
         return frozenset((inside,))
     return frozenset((scope.cells.make.get(o.EXT, f"{name}.{wanted}"),)) if name else NOTHING

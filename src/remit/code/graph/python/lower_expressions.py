@@ -8,7 +8,7 @@ w await, := named, * starred. Lines count from 1. What nests deeper than MAX_DEP
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 MAX_DEPTH: Final = 90
 """Levels of nesting. Source: three solver frames a level stay below Python's own limit of 1,000 frames."""
@@ -35,12 +35,25 @@ class TooDeep(Exception):
 class Expressions:
     """Lowers expressions; statements and functions are the subclass's."""
 
+    handlers: ClassVar[dict[str, Any]] = {}
+    """{kind of a node: the method `_kind`}"""
+
+    def __init_subclass__(cls) -> None:
+        names = {name for one in cls.__mro__ for name in vars(one) if name.startswith("_") and name[1:2].isalpha()}
+        cls.handlers = {name[1:]: getattr(cls, name) for name in names if not name.startswith("_s_")}
+
     def __init__(self) -> None:
         self.depth = 0
         self.uses: set[str] = set()
         self.assigned: set[str] = set()
         self.yields = False
         self.lambdas = 0
+        self.places = 0
+
+    def place(self) -> int:
+        """The number of something that is made in this scope: an edit of another scope does not change it."""
+        self.places += 1
+        return self.places
 
     def lambda_of(self, node: Any) -> list[Any]:
         """The function that a lambda makes; the subclass knows scopes."""
@@ -57,12 +70,12 @@ class Expressions:
             self.uses.add(name)
             made: list[Any] = ["n", name]
         else:
-            method = getattr(self, "_" + kind, None)
+            method = self.handlers.get(kind)
             if method is not None:
-                made = method(node)
+                made = method(self, node)
             elif kind in _LISTS:
                 items = self._all(node)
-                made = ["L", _LISTS[kind], [] if _is_table(items) else items, place(node)]
+                made = ["L", _LISTS[kind], [] if _is_table(items) else items, self.place()]
             elif kind in _COMPREHENSIONS:
                 made = self._comprehension(node, _COMPREHENSIONS[kind])
             elif kind in _TYPES:
@@ -88,14 +101,14 @@ class Expressions:
         value = self.expression(node.child_by_field_name("value"))
         line = node.start_point[0] + 1
         if len(keys) == 1 and keys[0].type == "slice":
-            return ["sl", value, *_bounds(keys[0]), self._all(keys[0]), place(node)]
+            return ["sl", value, *_bounds(keys[0]), self._all(keys[0]), self.place()]
         key = self.expression(keys[0]) if len(keys) == 1 else ["o", [self.expression(k) for k in keys]]
         return ["s", value, key, line]
 
     def _call(self, node: Any) -> list[Any]:
         function = self.expression(node.child_by_field_name("function"))
         given = node.child_by_field_name("arguments")
-        return ["c", function, self.arguments(given), node.start_point[0] + 1, place(node)]
+        return ["c", function, self.arguments(given), node.start_point[0] + 1, self.place()]
 
     def arguments(self, node: Any) -> list[Any]:
         """[[kind, name, expression]]: kind 0 positional, 1 keyword, 2 *, 3 **."""
@@ -116,12 +129,13 @@ class Expressions:
         return made
 
     def _string(self, node: Any) -> list[Any]:
+        raw = node.text
+        if raw[:1] in b"'\"":
+            value = plain_string(raw)
+            return ["t", "Str"] if value is None else ["k", value]
         inner = [self.expression(c.child_by_field_name("expression") or c.named_children[0])
                  for c in node.named_children if c.type == "interpolation" and c.named_children]  # fmt: skip
-        if inner:
-            return ["o", inner, "Str"]
-        value = plain_string(node)
-        return ["t", "Str"] if value is None else ["k", value]
+        return ["o", inner, "Str"] if inner else ["t", "Str"]
 
     def _concatenated_string(self, node: Any) -> list[Any]:
         parts = [self.expression(c) for c in node.named_children if c.type == "string"]
@@ -187,7 +201,7 @@ class Expressions:
                 pairs.append([key, self.expression(child.child_by_field_name("value"))])
             elif child.type == "dictionary_splat":
                 pairs.append([None, self.expression(child.named_children[0])])
-        return ["D", [] if _is_table(p[1] for p in pairs if len(pairs) > MAX_TABLE) else pairs, place(node)]
+        return ["D", [] if _is_table(p[1] for p in pairs if len(pairs) > MAX_TABLE) else pairs, self.place()]
 
     def _comprehension(self, node: Any, kind: str) -> list[Any]:
         body = node.child_by_field_name("body")
@@ -202,7 +216,7 @@ class Expressions:
                         clauses.append([target, self.expression(right)])
             elif child.type == "if_clause":
                 clauses.append([None, self.expression(child.named_children[0])])
-        return ["C", kind, made, clauses, place(node), node.start_point[0] + 1]
+        return ["C", kind, made, clauses, self.place(), node.start_point[0] + 1]
 
 
 def _is_table(items: Iterable[Any]) -> bool:
@@ -222,12 +236,8 @@ def _is_data(item: Any) -> bool:
 
 def text(node: Any) -> str:
     """The source of a node."""
-    return str(node.text.decode("utf-8", "replace"))
-
-
-def place(node: Any) -> int:
-    """Where a node begins, in bytes: names what is made there."""
-    return int(node.start_byte)
+    raw: bytes = node.text
+    return raw.decode("utf-8", "replace")
 
 
 def bind(target: list[Any], into: set[str]) -> None:
@@ -241,13 +251,12 @@ def bind(target: list[Any], into: set[str]) -> None:
             bind(item, into)
 
 
-def plain_string(node: Any) -> str | None:
+def plain_string(raw: bytes) -> str | None:
     """The value of a string that is short and plain, else None."""
-    raw = node.text
     if len(raw) > MAX_CONSTANT or raw[:1] not in b"'\"" or b"\\" in raw:
         return None
     quote = 3 if raw[:3] in (b'"""', b"'''") else 1
-    return str(raw[quote:-quote].decode("utf-8", "replace"))
+    return raw[quote:-quote].decode("utf-8", "replace")
 
 
 def _leaves(node: Any) -> list[Any]:

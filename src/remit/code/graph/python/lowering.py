@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from remit.code.graph.python.lower_expressions import Expressions, TooDeep, bind, place, text
+from remit.code.graph.python.lower_expressions import Expressions, TooDeep, bind, text
 
 (
     F_NAME, F_QUAL, F_LINE, F_END, F_PARAMS, F_DECOR, F_BODY, F_FLAGS, F_RETURNS, F_LOCALS, F_FREE, F_DOC, F_HEAD,
-    M_IMPORTS,
+    F_KEY,
 ) = range(14)  # fmt: skip
-C_NAME, C_QUAL, C_LINE, C_END, C_BASES, C_DECOR, C_BODY, C_LOCALS, C_FIELDS, C_DOC = range(10)
+"""F_KEY: which of the definitions of this name in the file it is, from 0"""
+M_IMPORTS, M_LINES = 13, 14
+"""of a module: [level, module, names, line] of every import; {qualified name: lines of its definitions}"""
+C_NAME, C_QUAL, C_LINE, C_END, C_BASES, C_DECOR, C_BODY, C_LOCALS, C_FIELDS, C_DOC, C_KEY = range(11)
 GENERATOR: Final = 1
 ASYNC: Final = 2
 LAMBDA: Final = 4
@@ -38,7 +41,8 @@ def lower(source: bytes, parser: Any) -> tuple[list[Any] | None, str]:
         return None, "nested too deep"
     names = sorted(scope.assigned)
     free = sorted(scope.free)
-    return ["", "", 1, root.end_point[0] + 1, [], [], body, 0, None, names, free, _doc(root), "", scope.imports], ""
+    return ["", "", 1, root.end_point[0] + 1, [], [], body, 0, None, names, free, _doc(root), "", scope.imports,
+            scope.lines], ""  # fmt: skip
 
 
 def first_error(root: Any) -> int:
@@ -67,7 +71,7 @@ class _Scope(Expressions):
         """names that nested functions read and do not bind"""
         self.declared: set[str] = set()
         self.imports: list[Any] = outer.imports if outer is not None else []
-        """[level, module, names, line] of every import in the file"""
+        self.lines: dict[str, list[int]] = outer.lines if outer is not None else {}
 
     def block(self, node: Any) -> list[Any]:
         """The statements of a block."""
@@ -76,15 +80,21 @@ class _Scope(Expressions):
             return made
         self.depth += 1
         for child in node.named_children:
-            method = getattr(self, "_s_" + child.type, None)
+            method = _STATEMENTS.get(child.type)
             if method is not None:
-                statement = method(child)
+                statement = method(self, child)
                 if statement is not None:
                     made.append(statement)
             elif child.type.endswith(("statement", "expression", "call")):
                 made.append(["e", ["o", self._all(child)]])
         self.depth -= 1
         return made
+
+    def _key(self, qual: str, node: Any) -> int:
+        """Which definition of a name this is; its line is noted."""
+        lines = self.lines.setdefault(qual, [])
+        lines.append(node.start_point[0] + 1)
+        return len(lines) - 1
 
     def _inner_name(self, name: str) -> str:
         return f"{self.qual}.{name}" if self.qual else name
@@ -296,6 +306,7 @@ class _Scope(Expressions):
 
     def _scope_of(self, node: Any, name: str, marks: list[Any], flags: int) -> list[Any]:
         inner = _Scope(self._inner_name(name), self)
+        key = self._key(inner.qual, node)
         parameters = self._parameters(node.child_by_field_name("parameters"), inner)
         body_node = node.child_by_field_name("body")
         if flags & LAMBDA:
@@ -311,7 +322,7 @@ class _Scope(Expressions):
         head = "" if flags & LAMBDA else _head(node)
         doc = "" if flags & LAMBDA else _doc(body_node)
         return [name, inner.qual, node.start_point[0] + 1, node.end_point[0] + 1, parameters, marks, body, flags,
-                returns, sorted(names), sorted(inner.free & names), doc, head]  # fmt: skip
+                returns, sorted(names), sorted(inner.free & names), doc, head, key]  # fmt: skip
 
     def _parameters(self, node: Any, inner: _Scope) -> list[Any]:
         made: list[Any] = []
@@ -339,6 +350,7 @@ class _Scope(Expressions):
         self.assigned.add(name)
         bases = self.arguments(node.child_by_field_name("superclasses"))
         inner = _Scope(self._inner_name(name), self)
+        key = self._key(inner.qual, node)
         body_node = node.child_by_field_name("body")
         body = inner.block(body_node)
         names = inner.assigned - inner.declared
@@ -347,7 +359,12 @@ class _Scope(Expressions):
         self.uses |= inner.uses - names | (inner.uses & names)
         fields = [s[1][0][1] for s in body if s[0] == "=" and s[3] is not None and s[1][0][0] == "n"]
         return ["class", [name, inner.qual, node.start_point[0] + 1, node.end_point[0] + 1, bases, marks, body,
-                          sorted(names), fields, _doc(body_node)]]  # fmt: skip
+                          sorted(names), fields, _doc(body_node), key]]  # fmt: skip
+
+
+_STATEMENTS: Final[dict[str, Any]] = {
+    name.removeprefix("_s_"): method for name, method in vars(_Scope).items() if name.startswith("_s_")
+}
 
 
 def _captures(node: Any, into: set[str]) -> None:
@@ -371,5 +388,5 @@ def _doc(block: Any) -> str:
 def _head(node: Any) -> str:
     """The signature as written, on one line."""
     end = node.child_by_field_name("body").start_byte
-    raw = node.text[: max(0, end - place(node))].decode("utf-8", "replace")
+    raw = node.text[: max(0, end - node.start_byte)].decode("utf-8", "replace")
     return " ".join(raw[:400].split()).rstrip(": ")

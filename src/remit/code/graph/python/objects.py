@@ -21,6 +21,18 @@ KEYS: Final = "\0keys"
 RETURN: Final = "\0return"
 YIELD: Final = "\0yield"
 BASES: Final = "\0bases"
+HOMED: Final = frozenset([FUNC, CLASS, INST, CONT, TOKEN, PARTIAL])
+"""Kinds that belong to a module: that of their field `a`."""
+
+
+class Cell:
+    """What one owner keeps under one key, and the scopes that read it."""
+
+    __slots__ = ("readers", "values")
+
+    def __init__(self) -> None:
+        self.values: Values = NOTHING
+        self.readers: set[Obj] = set()
 
 
 class Obj(int):
@@ -29,15 +41,28 @@ class Obj(int):
     The number (from 1) is its hash: sets then iterate alike in every process, so bounds cut alike and the result
     depends on the facts alone.
 
-    FUNC ir, module, outer (scopes seen from it, inner first), cls (the class whose body defines it);
-    CLASS ir, module, outer; INST a=class; BOUND a=function, b=receiver; MODULE ir; SUPER a=class, b=receiver;
-    CONT name=kind, a=owner; CONST a=value; TOKEN a=function, name=parameter; METHOD name, a=receiver.
+    FUNC b=(which of its name, qualified name), ir, module, outer (scopes seen from it, inner first), cls (the class
+    whose body defines it); CLASS b, ir, module, outer as FUNC; INST a=class; BOUND a=function, b=receiver; MODULE ir;
+    SUPER a=class, b=receiver; CONT name=kind, a=owner; CONST a=value; TOKEN a=function, name=parameter; METHOD name,
+    a=receiver.
     """
 
     kind: str
     name: str
     a: Any
     b: Any
+    held: dict[Any, Cell]
+    """what is known of it, by key"""
+    ir: Any = None
+    module: Any = None
+    outer: tuple[Obj, ...] = ()
+    cls: Any = None
+    marks: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    """of a function or a module here: the variables of its scope"""
+    remote: bool = False
+    """whether it belongs to another module than the one that is solved"""
 
     @classmethod
     def numbered(cls, number: int, kind: str, name: str, a: Any = None, b: Any = None) -> Obj:
@@ -47,20 +72,10 @@ class Obj(int):
         made.name = name
         made.a = a
         made.b = b
-        made.ir = None
-        made.module = None
-        made.outer = ()
-        made.cls = None
-        made.marks = frozenset()
-        made.seen = frozenset()
+        made.held = {}
+        if kind in HOMED and a.remote:
+            made.remote = True
         return made
-
-    ir: Any
-    module: Any
-    outer: tuple[Obj, ...]
-    cls: Any
-    marks: frozenset[str]
-    seen: frozenset[str]
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
@@ -75,6 +90,8 @@ class Interner:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Obj] = {}
+        self.tokens: set[Obj] = set()
+        self._constants: dict[Any, Values] = {}
 
     def get(self, kind: str, name: str, a: Any = None, b: Any = None) -> Obj:
         """The object of this kind with these parts."""
@@ -82,4 +99,19 @@ class Interner:
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = Obj.numbered(len(self._known) + 1, kind, name, a, b)
+            if kind == TOKEN:
+                self.tokens.add(found)
         return found
+
+    def constant(self, value: Any) -> Values:
+        """A constant of the source, as what an expression may be."""
+        found = self._constants.get(value)
+        if found is None:
+            found = self._constants[value] = frozenset((self.get(CONST, "", value),))
+        return found
+
+    def clear(self) -> None:
+        """Let go of all objects: they hold each other, and a collector that looks for them costs a tenth of a run."""
+        for one in self._known.values():
+            one.__dict__.clear()
+        self._known.clear()

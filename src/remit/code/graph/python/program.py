@@ -1,65 +1,110 @@
-"""A Python code base as a whole: modules from facts, rounds until nothing new is learnt, the calls found.
-
-The result depends on the facts alone: modules are taken in the order of their names.
+"""One Python module at work: what other modules say goes in, scopes are solved until nothing new is learnt, what
+others want to know comes out. The result depends on the facts and on what came in, in its order, alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
+
+from remit.code.graph.calls import Call
 from remit.code.graph.python import objects as o
-from remit.code.graph.python.cells import Cells
-from remit.code.graph.python.lowering import F_LINE, F_PARAMS
-from remit.code.graph.python.names import Names
-from remit.code.graph.python.objects import Obj
+from remit.code.graph.python.cells import Cells, Named, Place
+from remit.code.graph.python.descriptors import Descriptors, home
+from remit.code.graph.python.lowering import F_BODY, F_LOCALS, F_PARAMS
+from remit.code.graph.python.objects import NOTHING, Obj, Values
 from remit.code.graph.python.scope import Edges, Scope
 from remit.code.graph.python.statements import walk
 
-MAX_STEPS_PER_SCOPE: Final = 30
-"""Rounds on average; a code base that needs more is cut there and says so."""
+MAX_STEPS_PER_SCOPE: Final = 60
+"""Rounds on average; a module that needs more is cut there and says so."""
+WRITE, ASK, TELL = "w", "s", "t"
+"""To the module of a cell: add these values; say what it holds, and when it grows. From it: what it holds."""
 
 
-class Call(NamedTuple):
-    """One call as found: names dotted, lines from 1, `callee_module` '' for what stands outside."""
+class Unit:
+    """One module: a deterministic machine that is fed by others."""
 
-    caller: str
-    callee: str
-    module: str
-    line: int
-    callee_module: str | None
-    callee_line: int
-    reason: str
-    choices: int
-    """how many callees this place has"""
+    def __init__(self, path: str, name: str, facts: Any, named: Named, root_name: str = "") -> None:
+        self.cells = Cells(path, named, root_name)
+        module = self.cells.module(name)
+        assert module is not None
+        module.ir = facts
+        module.names = frozenset(facts[F_LOCALS])
+        self.cut = False
+        self._found: dict[Obj, Edges] = {}
+        self._steps = 0
+        self._texts = Descriptors(self.cells)
+        self._told: dict[Place, dict[str, Values]] = {}
+        self.cells.ask(module)
 
+    def activate(self, inbox: list[tuple[str, bytes]], *, modules_only: bool) -> dict[str, bytes]:
+        """Take what others sent, solve, and say `{path: messages}`."""
+        for sender, raw in inbox:
+            for message in msgspec.msgpack.decode(raw):
+                self._take(sender, message)
+        cells = self.cells
+        while (scope := cells.next_scope(modules_only)) is not None:
+            self._steps += 1
+            if self._steps > 1000 + MAX_STEPS_PER_SCOPE * len(cells.rounds):
+                self.cut = True
+                break
+            _round(cells, scope, self._found)
+        return self._said()
 
-class Solution(NamedTuple):
-    """All calls, and whether the rounds were cut."""
+    def _take(self, sender: str, message: list[Any]) -> None:
+        tag, owner, key, foreign, values = message
+        texts, cells = self._texts, self.cells
+        place, name = texts.obj(owner), texts.part(key)
+        if tag == ASK:
+            self._told.setdefault((place, name), {})[sender] = NOTHING
+            cells.shared.add((place, name))
+            cells.grown[place, name] = None
+            return
+        found = frozenset(texts.obj(one) for one in values)
+        if tag == TELL:
+            cells.learn(place, name, found)
+        elif foreign is None:
+            cells.write(place, name, found)
+        else:
+            cells.write_foreign(place, name, texts.part(foreign), found)
 
-    calls: list[Call]
-    cut: bool
+    def _said(self) -> dict[str, bytes]:
+        cells, texts = self.cells, self._texts
+        made: dict[str, list[bytes]] = {}
 
+        def add(target: str, tag: str, cell: Place, foreign: Any, values: Values) -> None:
+            row = (tag, texts.text(cell[0]), texts.said(cell[1]), texts.said(foreign),
+                   sorted(texts.text(one) for one in values))  # fmt: skip
+            made.setdefault(target, []).append(msgspec.msgpack.encode(row))
 
-def solve(facts: Mapping[str, list[Any]], names: Names, root_name: str = "") -> Solution:
-    """The calls of modules `{path: facts}`; `root_name` is what a root that is itself a package is called."""
-    cells = Cells(root_name)
-    for path in sorted(facts):
-        name, package = names[path]
-        module = cells.make.get(o.MODULE, name, path)
-        module.ir = facts[path]
-        module.marks = frozenset(("package",)) if package else frozenset()
-        cells.modules[name] = module
-    for name in sorted(cells.modules):
-        cells.ask(cells.modules[name])
-    found: dict[Obj, Edges] = {}
-    steps = 0
-    while (scope_object := cells.next_scope()) is not None:
-        steps += 1
-        if steps > 1000 + MAX_STEPS_PER_SCOPE * len(cells.rounds):
-            return Solution(_calls(found), True)
-        _round(cells, scope_object, found)
-    return Solution(_calls(found), False)
+        for cell in cells.asked:
+            add(home(cell[0]), ASK, cell, None, NOTHING)
+        for (owner, key, foreign), values in cells.sent.items():
+            add(home(owner), WRITE, (owner, key), foreign, values)
+        for cell in cells.grown:
+            whole = cells.whole(cell)
+            for reader, before in self._told[cell].items():
+                if whole - before:
+                    add(reader, TELL, cell, None, whole - before)
+                    self._told[cell][reader] = whole
+        cells.asked.clear()
+        cells.sent.clear()
+        cells.grown.clear()
+        return {target: msgspec.msgpack.encode([msgspec.Raw(one) for one in sorted(rows)])
+                for target, rows in made.items()}  # fmt: skip
+
+    def calls(self) -> list[Call]:
+        """What was found, in the order of lines."""
+        made: list[Call] = []
+        for owner, edges in self._found.items():
+            for (name, line, reason), (callee, choices) in edges.items():
+                path = home(callee) if callee is not None else None
+                which, qual = callee.b if callee is not None else (0, "")
+                made.append(Call(owner.name, name, line, path, qual, which, reason, choices))
+        made.sort(key=lambda c: (c.line, c.caller, c.callee, c.reason))
+        return made
 
 
 def _round(cells: Cells, owner: Obj, found: dict[Obj, Edges]) -> None:
@@ -67,9 +112,9 @@ def _round(cells: Cells, owner: Obj, found: dict[Obj, Edges]) -> None:
     scope = Scope(cells, owner)
     if owner.kind == o.FUNC:
         _parameters(scope, owner)
-        walk(scope, owner.ir[6])
+        walk(scope, owner.ir[F_BODY])
     else:
-        walk(scope, owner.ir[6])
+        walk(scope, owner.ir[F_BODY])
         scope.publish()
         for name, values in scope.env.items():
             cells.write(owner, name, scope.concrete(values))
@@ -89,15 +134,3 @@ def _parameters(scope: Scope, owner: Obj) -> None:
         else:
             values = frozenset((make.get(o.TOKEN, name, owner),))
         scope.bind(name, values)
-
-
-def _calls(found: dict[Obj, Edges]) -> list[Call]:
-    made: list[Call] = []
-    for owner, edges in found.items():
-        module = owner.module or owner
-        for (name, line, reason), (callee, choices) in edges.items():
-            to = callee.module.a if callee is not None else None
-            at = callee.ir[F_LINE] if callee is not None else 0
-            made.append(Call(owner.name, name, module.a, line, to, at, reason, choices))
-    made.sort(key=lambda c: (c.module, c.line, c.caller, c.callee, c.reason))
-    return made

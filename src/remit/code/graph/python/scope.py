@@ -32,6 +32,8 @@ class Scope:
         self.dirty_names: dict[str, None] = {}
         self.dirty_slots: dict[tuple[Obj, Any], None] = {}
         self.declared: dict[str, Obj] = {}
+        self.missed: set[str] = set()
+        """names that were looked for and not found among the variables"""
         self.exits: list[list[Store]] = []
         self.dead = False
         self.edges: Edges = {}
@@ -62,10 +64,7 @@ class Scope:
 
     def concrete(self, values: Values) -> Values:
         """The values with parameters as what callers gave."""
-        for value in values:
-            if value.kind == TOKEN:
-                break
-        else:
+        if values.isdisjoint(self.cells.make.tokens):
             return values
         made: set[Obj] = set()
         for value in values:
@@ -163,6 +162,18 @@ class Scope:
                 old = self.slots.get(place)
                 if old is not values:
                     self.slots[place] = values if old is None else old | values
+
+    def settled(self, before: Store) -> bool:
+        """Whether a loop that began with this state would go through its body again as it did the first time."""
+        env, slots = before
+        for name, values in self.env.items():
+            old = env.get(name)
+            if old is None:
+                if name in self.missed:
+                    return False
+            elif old is not values and old != values:
+                return False
+        return self.slots == slots
 
     def element_of(self, kind: str, site: Any) -> Obj:
         """The container made at a place of this scope."""

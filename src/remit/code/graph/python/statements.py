@@ -88,6 +88,8 @@ def _loop(scope: Scope, ir: Any) -> None:
         _way(scope, body, ways)
         scope.join(ways + scope.exits[-1])
         ways = [scope.save()]
+        if scope.settled(before):
+            break
     scope.exits.pop()
     walk(scope, other)
 
@@ -172,7 +174,7 @@ def _global(scope: Scope, ir: Any) -> None:
 def _nonlocal(scope: Scope, ir: Any) -> None:
     for name in ir[1]:
         for outer in scope.owner.outer:
-            if outer.kind == o.FUNC and name in outer.ir[9]:
+            if outer.kind == o.FUNC and name in outer.names:
                 scope.declared[name] = outer
                 break
 
