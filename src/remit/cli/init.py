@@ -101,6 +101,7 @@ deny = ["fs.read:**/.env"]
 # complex = 0.35                       # (trust) difficulty from which it takes the powerful one
 # cascade = true                       # (trust) ask a dearer model when a cheap answer fails its check
 # max_loss = 0.01                      # (trust) success that "cost" may give up on average
+# min_saving = 0.6                     # (trust) share of the cost that "cost" saves once answers are judged
 # explore = 0.03                       # (trust) share of choices made to learn
 # seed = 0                             # (trust)
 # private = "labelled"                 # (trust) contexts that stay on this machine: off, labelled, personal, always
