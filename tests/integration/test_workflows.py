@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from remit import Agent, Context, Flow, Remit, Runtime, tool, workflow
-from remit.errors import RemitError
+from remit.errors import Conflict, RemitError
 from remit.journal.chain import decode_event
 from remit.teams.patterns.ensemble import Ensemble
 from remit.testing import FakeClock, FunctionModel
@@ -310,5 +310,31 @@ def test_a_team_is_a_child_like_any_other() -> None:
             assert done.status == "ok"
             assert "one: " in done.output
             assert len(asked) == 2
+
+    asyncio.run(main())
+
+
+def test_an_answer_waits_while_its_run_changes_hands(tmp_path: Path) -> None:
+    """Between parked and under way a run is this process's, but nobody's yet: an answer and a signal wait that out."""
+
+    @workflow
+    async def asks(flow: Flow, value: None) -> list[Any]:
+        """Asks, and waits for a signal."""
+        return [await flow.ask("Go on?", kind="boolean"), await flow.wait_for("paid")]
+
+    async def main() -> None:
+        async with Runtime(f"sqlite:{tmp_path}/j.db") as runtime:
+            waiting = await runtime.run(asks, None)
+            item = waiting.waiting_for[0]
+            log = await runtime.journal.activate(waiting.id)  # as `resume` does, before it is known who answers
+            acts = [asyncio.ensure_future(runtime.signal(waiting.id, "paid", 3)),
+                    asyncio.ensure_future(runtime.answer(item, True))]  # fmt: skip
+            await asyncio.sleep(0.05)
+            assert [act.done() for act in acts] == [False, False]
+            await log.release("waiting")
+            await asyncio.gather(*acts)
+            assert (await runtime.resume(waiting.id)).output == [True, 3]
+            with pytest.raises(Conflict, match=r"run_active|ended|over"):
+                await asyncio.wait_for(runtime.signal(waiting.id, "paid", 4), 1)
 
     asyncio.run(main())

@@ -7,9 +7,9 @@ journal. A run of another live process raises run_active: its own program, or `r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from remit.ports.journal import Journal
     from remit.ports.runtime import Call
 
+TRIES: Final = 400
+BETWEEN_S: Final = 0.005
+_Done = TypeVar("_Done")
 GRACE_S: Final = 30.0  # Source: spec/teams.md 8
 REASONS: Final = (
     *("user_request", "timeout", "parent_cancelled", "dependency_failed", "resource_limit", "error", "shutdown"),
@@ -104,7 +107,31 @@ class Control:
             digest = row.digest if value is None else measure_arguments(row.tool, value)[1]
             return WaitClosed(row.key, row.id, decision or "approved", digest, by, reason, value)
 
-        row = next((row for row in self.journal.inbox() if row.id == item), None)
+        return await self._settled(partial(self._answer, item, make), lambda: self._row_of(item))
+
+    def _row_of(self, item: str) -> InboxRow | None:
+        return next((row for row in self.journal.inbox() if row.id == item), None)
+
+    async def _settled(self, act: Callable[[], Awaitable[_Done]], about: Callable[[], InboxRow | str | None]) -> _Done:
+        """Act on a run once it is either parked or under way: this process may be taking it up, or letting it go."""
+        for _ in range(TRIES):
+            try:
+                return await act()
+            except Conflict as error:
+                found = about()
+                run_id = found.run_id if isinstance(found, InboxRow) else found
+                if error.code != "run_active" or not run_id or not self._between(run_id):
+                    raise
+            await asyncio.sleep(BETWEEN_S)
+        return await act()
+
+    def _between(self, run_id: str) -> bool:
+        if run_id in self._active or self.journal.holder(run_id) not in ("", self.journal.me):
+            return False
+        return b'"type":"run_done"' not in self.journal.read(run_id)[-1].body
+
+    async def _answer(self, item: str, make: Callable[[InboxRow], Event]) -> str:
+        row = self._row_of(item)
         scope = None if row is None else self._scopes.get(row.run_id)
         if row is None or scope is None:
             return await self.journal.answer(item, make)
@@ -121,6 +148,9 @@ class Control:
 
         Raises: run_unknown, answer_invalid (not JSON), run_active (another process holds it, or it has ended).
         """
+        await self._settled(partial(self._signal, run_id, name, value, by), lambda: run_id)
+
+    async def _signal(self, run_id: str, name: str, value: Any, by: str) -> None:
         scope = self._scopes.get(run_id)
         rows = [row for row in self.journal.inbox() if (row.run_id, row.kind, row.tool) == (run_id, "signal", name)]
         rows = [row for row in rows if row.id not in self._answered]
