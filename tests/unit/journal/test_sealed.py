@@ -47,7 +47,9 @@ KEK = secrets.token_bytes(32)
 MARK = "marker-4711"
 # One of each kind, every text field that may hold contents with the marker in it.
 EVENTS: list[Any] = [
-    RunStarted("agent", MARK, "m:x", {"instructions": MARK}, {"grants": [MARK]}, {}, f"/w/{MARK}", "", "ann"),
+    RunStarted(
+        "agent", MARK, "m:x", {"instructions": MARK}, {"grants": [MARK]}, {}, f"/w/{MARK}", "", "ann.of.the.eleventh"
+    ),
     RunResumed(2),
     EffectIntent(
         "k", "tool", "t", "ab" * 32, "unsafe", {"x": MARK}, (f"fs.read:{MARK}",), Label("tool", (MARK,), (MARK,))
@@ -84,7 +86,7 @@ def with_journal(folder: Path, work: Callable[[SqliteJournal], Awaitable[Any]], 
     return asyncio.run(main())
 
 
-async def write_all(journal: SqliteJournal, run_id: str = "run_1", subject: str = "ann") -> list[Event]:
+async def write_all(journal: SqliteJournal, run_id: str = "run_1", subject: str = "ann.of.the.eleventh") -> list[Event]:
     """Every kind of event in one run; returns them."""
     events = [msgspec.structs.replace(EVENTS[0], subject=subject), *EVENTS[2:]]
     log = journal.create(run_id, events[0])
@@ -107,11 +109,11 @@ def stored_bodies(folder: Path) -> list[bytes]:
 def test_every_kind_of_event_seals_opens_and_erases(tmp_path: Path, event: Any) -> None:
     """No content is left in the stored body; it opens to an equal event; without the key it still decodes."""
     subjects = subjects_in(tmp_path)
-    seal = RunSeal(subjects, subjects.subject("ann"), "run_1")
+    seal = RunSeal(subjects, subjects.subject("ann.of.the.eleventh"), "run_1")
     body = encode_event(event)
     stored = seal(4, body)
     assert MARK.encode() not in stored
-    assert b"abab" not in stored
+    assert (b"ab" * 32) not in stored
     sealing = Sealing(subjects)
     assert encode_event(decode_event(sealing.opened("run_1", 4, stored))) == body
     for text, seen in (("[sealed]", stand_in(stored)), ("[erased]", erased(subjects, sealing, stored))):
@@ -128,7 +130,7 @@ def test_every_kind_of_event_seals_opens_and_erases(tmp_path: Path, event: Any) 
 
 def erased(subjects: Subjects, sealing: Sealing, stored: bytes) -> bytes:
     """What `stored` reads after the subject was erased."""
-    subjects.erase("ann")
+    subjects.erase("ann.of.the.eleventh")
     return sealing.opened("run_1", 4, stored)
 
 
@@ -149,7 +151,7 @@ def test_a_stand_in_of_every_kind_decodes(kind: Any) -> None:
 def test_a_body_opens_in_its_own_place(tmp_path: Path) -> None:
     """Contents moved to another seq, another run or another subject are record_altered."""
     subjects = subjects_in(tmp_path)
-    ann, bob = subjects.subject("ann"), subjects.subject("bob")
+    ann, bob = subjects.subject("ann.of.the.eleventh"), subjects.subject("bob")
     stored = RunSeal(subjects, ann, "run_1")(4, encode_event(EVENTS[0]))
     sealing = Sealing(subjects)
     for run_id, seq, body in (
@@ -166,7 +168,7 @@ def test_a_journal_stores_no_contents(tmp_path: Path) -> None:
     events = with_journal(tmp_path, write_all)
     raw = b"".join(path.read_bytes() for path in tmp_path.glob("j.db*"))
     assert MARK.encode() not in raw
-    assert b"ann" not in raw
+    assert b"ann.of.the.eleventh" not in raw
 
     async def look(journal: SqliteJournal) -> None:
         assert [decode_event(entry.body) for entry in journal.read("run_1")] == events
@@ -214,9 +216,9 @@ def test_erasing_a_subject_leaves_a_valid_chain(tmp_path: Path) -> None:
     """After the erasure the subject's runs read `[erased]` and cannot go on; chain, list and others are intact."""
 
     async def before(journal: SqliteJournal) -> None:
-        await write_all(journal, "run_1", "ann")
+        await write_all(journal, "run_1", "ann.of.the.eleventh")
         await write_all_of_bob(journal)
-        log = journal.create("run_3", msgspec.structs.replace(EVENTS[0], subject="ann"))
+        log = journal.create("run_3", msgspec.structs.replace(EVENTS[0], subject="ann.of.the.eleventh"))
         await log.release("waiting")
 
     async def write_all_of_bob(journal: SqliteJournal) -> None:
@@ -225,7 +227,7 @@ def test_erasing_a_subject_leaves_a_valid_chain(tmp_path: Path) -> None:
 
     with_journal(tmp_path, before)
     hashes = stored_bodies(tmp_path)
-    subjects_in(tmp_path).erase("ann")
+    subjects_in(tmp_path).erase("ann.of.the.eleventh")
 
     async def after(journal: SqliteJournal) -> None:
         assert journal.verify() == []
@@ -239,7 +241,7 @@ def test_erasing_a_subject_leaves_a_valid_chain(tmp_path: Path) -> None:
             await journal.activate("run_3")
         await (await journal.activate("run_2")).release("waiting")
         with pytest.raises(RemitError, match="key_destroyed"):
-            journal.create("run_4", msgspec.structs.replace(EVENTS[0], subject="ann"))
+            journal.create("run_4", msgspec.structs.replace(EVENTS[0], subject="ann.of.the.eleventh"))
 
     with_journal(tmp_path, after)
     assert stored_bodies(tmp_path)[: len(hashes)] == hashes
@@ -256,7 +258,7 @@ def test_a_started_run_inherits_the_subject(tmp_path: Path) -> None:
             await log.release("waiting")
 
     with_journal(tmp_path, work)
-    subjects_in(tmp_path).erase("ann")
+    subjects_in(tmp_path).erase("ann.of.the.eleventh")
 
     async def look(journal: SqliteJournal) -> None:
         tasks = {row.run_id: row.task for row in journal.runs()}
