@@ -60,9 +60,9 @@ class Connection(asyncio.Protocol):
         request, head = exchange.request, exchange.head
         body = request.body
         if not body and not head.sends_length:
-            transport.write(head.start + b"\r\n")
+            self.pool.write(self, exchange, head.start + b"\r\n")
         elif len(body) <= _JOIN_BYTES:
-            transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head.start, len(body), body))
+            self.pool.write(self, exchange, b"%bcontent-length: %d\r\n\r\n%b" % (head.start, len(body), body))
         else:
             transport.writelines([b"%bcontent-length: %d\r\n\r\n" % (head.start, len(body)), body])
             exchange.unsent = len(body)

@@ -12,14 +12,16 @@ import ssl
 from collections import deque
 from collections.abc import AsyncGenerator
 from functools import partial
+from typing import Final
 
 from remit.adapters.http.asyncio_connection import Connection
-from remit.adapters.http.exchange import deadline_exceeded, network_failed
+from remit.adapters.http.exchange import Exchange, deadline_exceeded, network_failed
 from remit.core.urls import canonical_address
 from remit.errors import Denied
 from remit.ports.deadline import Deadline
 
 Key = tuple[str, int, str]  # address, port, host that TLS proves ("" = no TLS)
+_FEW: Final = 8  # connections in use up to which a request is written at once
 
 
 class Pool:
@@ -34,6 +36,28 @@ class Pool:
         self._open: set[Connection] = set()
         self._guard: AsyncGenerator[None, None] | None = None
         self._waiting: deque[tuple[Key, asyncio.Future[Connection | None]]] = deque()
+        self._unwritten: list[tuple[Connection, Exchange, bytes]] = []
+
+    def write(self, connection: Connection, exchange: Exchange, data: bytes) -> None:
+        """Write a request: at once where few are under way, else together with the others of this turn of the loop.
+
+        A write to a peer that sleeps wakes it, and that costs the writer most of the write: a crowd's requests, one
+        after another, took 5 us each and 11 us between other work (1,000 runs at once, loopback).
+        """
+        if len(self._open) - len(self._idle.get(connection.key, ())) <= _FEW:
+            connection.transport.write(data)  # type: ignore[union-attr]  # the caller has just looked
+            return
+        if not self._unwritten:
+            self.loop.call_soon(self._write_all)
+        self._unwritten.append((connection, exchange, data))
+
+    def _write_all(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        for connection, exchange, data in unwritten:
+            transport = connection.transport
+            # Of a call that was given up or has failed meanwhile, nothing leaves.
+            if not exchange.future.done() and transport is not None and not transport.is_closing():
+                transport.write(data)
 
     def take(self, key: Key) -> Connection | None:
         """An idle connection that was used last, or None."""

@@ -38,6 +38,32 @@ def test_limit_bounds_connections() -> None:
     asyncio.run(main())
 
 
+def test_a_crowd_is_written_together_and_a_call_given_up_before_is_never_sent() -> None:
+    """Of thirty calls on warm connections, those cancelled in the turn in which they began never reach the server."""
+
+    async def main() -> None:
+        client = AsyncioHttp()
+        seen: list[str] = []
+
+        async def note(peer: Peer, request: Seen) -> None:
+            seen.append(request.target)
+            await slow(peer, request)
+
+        async with LocalServer(note) as server:
+            await asyncio.gather(*(client.fetch(request_to(server, "/warm")) for _ in range(30)))
+            seen.clear()
+            calls = [asyncio.ensure_future(client.fetch(request_to(server, f"/{n}"))) for n in range(30)]
+            # Called in the turn in which the calls begin, and before that turn's requests are written.
+            asyncio.get_running_loop().call_soon(lambda: [call.cancel() for call in calls[20:]])
+            done = await asyncio.gather(*calls, return_exceptions=True)
+            assert [reply.body for reply in done[:20]] == [b"/%d" % n for n in range(20)]  # type: ignore[union-attr]
+            assert all(isinstance(found, asyncio.CancelledError) for found in done[20:])
+            assert sorted(seen, key=lambda target: int(target[1:])) == [f"/{n}" for n in range(20)]
+            await client.aclose()
+
+    asyncio.run(main())
+
+
 def test_full_pool_serves_another_host() -> None:
     """With every place taken by idle connections to one server, another server is still reached, and so on."""
 
