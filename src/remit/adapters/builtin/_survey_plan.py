@@ -43,6 +43,7 @@ from remit.adapters.builtin._survey_tree import USUAL, Tree, is_cut
 MAX_CALLS: Final = 60  # of one turn
 INQUIRY_TURNS: Final = 5  # then it writes; writing may take two turns, so that a survey ends within eight
 MAX_SEARCHED: Final = 4000  # files beneath one folder that is searched; a larger one is searched by its parts
+MAX_LINED: Final = 300  # the same where a search finds a line or more in each file, and stops after 1,000
 _MANIFEST: Final = re.compile(
     r"(?i)readme(\.\w+)?|pyproject\.toml|setup\.(py|cfg)|package\.json|cargo\.toml|go\.mod|pom\.xml|build\.gradle"
     r"(\.kts)?|gemfile|composer\.json|makefile|dockerfile|cmakelists\.txt|requirements\.txt|tox\.ini"
@@ -105,10 +106,11 @@ class Survey(Tree):
         if kind == "markers":
             places += self.beside_roots
         wanted = [call for place in dict.fromkeys(places) for call in self.search(kind, place)]
+        wanted += [call for root in self.roots for call in self._beside_parts(kind, root)]
         return [call for call in wanted if self.evidence.of(call) is not None]
 
-    def search(self, kind: str, folder: str) -> list[Call]:
-        """The searches of a kind beneath a folder."""
+    def search(self, kind: str, folder: str, below: str = "**/*") -> list[Call]:
+        """The searches of a kind beneath a folder, in files that fit `below` without their extension."""
         if kind == "markers":
             return [searching(rf"\b({'|'.join(MARKERS)})\b", folder, "**")]
         table = IMPORTS if kind == "imports" else TESTS
@@ -116,7 +118,7 @@ class Survey(Tree):
         for ending, tested in self._endings(folder):
             pattern = table.get(SYNTAX.get(ending, ending))
             if pattern and (kind == "imports" or tested):
-                found.append(searching(pattern.replace("{0}", self._packages), folder, f"**/*.{ending}"))
+                found.append(searching(pattern.replace("{0}", self._packages), folder, f"{below}.{ending}"))
         return found
 
     # --- what is wanted ---------------------------------------------------------------------------
@@ -151,7 +153,7 @@ class Survey(Tree):
         calls += [Call("read_file", {"path": path}) for path in self.read_whole]
         for root in self.roots:
             if self.count(root) <= MAX_SEARCHED:
-                calls += [call for kind in ("imports", "markers", "tests") for call in self.search(kind, root)]
+                calls += [call for kind in ("imports", "markers", "tests") for call in self._searching(kind, root)]
         named = [path for path in self.beside_roots if language(path) or _MANIFEST.fullmatch(path)]
         return [*calls, *[call for path in named[:12] for call in self.search("markers", path)]]
 
@@ -167,11 +169,24 @@ class Survey(Tree):
         for root in self.roots:
             for kind in ("imports", "markers", "tests"):
                 if self.count(root) > MAX_SEARCHED or any(map(self._stopped, self.search(kind, root))):
-                    small = [part for part in self.parts(root) if self.count(part) <= MAX_SEARCHED]
-                    calls += [call for part in small for call in self.search(kind, part)]
+                    calls += self._in_parts(kind, root)
         return calls
 
     # --- details ----------------------------------------------------------------------------------
+
+    def _searching(self, kind: str, root: str) -> list[Call]:
+        """The searches of a kind beneath a root: whole, or by its parts where the whole would stop too early."""
+        parts = self._in_parts(kind, root) if kind != "markers" and self.count(root) > MAX_LINED else []
+        return parts or self.search(kind, root)
+
+    def _in_parts(self, kind: str, root: str) -> list[Call]:
+        small = [part for part in self.parts(root) if self.count(part) <= MAX_SEARCHED]
+        return [*(call for part in small for call in self.search(kind, part)), *self._beside_parts(kind, root)]
+
+    def _beside_parts(self, kind: str, root: str) -> list[Call]:
+        """The searches of a kind in the files that stand beside a root's parts."""
+        parts = self.parts(root) if kind != "markers" else []
+        return self.search(kind, parts[0].rpartition("/")[0] or ".", "*") if parts else []
 
     def _next_sizes(self, level: int) -> list[tuple[Call, str]]:
         result = self.evidence.of(sizing(SIZES[level]))
