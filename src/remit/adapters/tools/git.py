@@ -178,14 +178,23 @@ class _Repository:
         """`-c` options that empty every filter which the repository's configuration defines."""
         listed = await self._git([], ["config", "--null", "--name-only", "--get-regexp", r"^filter\."])
         if listed.exit_code not in (0, 1) or listed.cut_bytes:  # 1 = there is none
-            said, _ = decoded(listed.stderr)
-            raise Unavailable("tool_failed", f"git config: {clip(said.strip(), 500) or 'its list is too long'}")
+            raise self._refused(listed)
         found = [_FILTER.fullmatch(key) for key in listed.stdout.decode(errors="replace").split("\0") if key]
         if None in found:
             raise Denied("argument_denied", "the repository configures a filter whose name cannot be turned off safely")
         names = sorted({match[1] for match in found if match is not None})
         off = ("clean=", "smudge=", "process=", "required=false")
         return [part for name in names for option in off for part in ("-c", f"filter.{name}.{option}")]
+
+    def _refused(self, listed: SandboxResult) -> Unavailable:
+        """Why the first command in the folder failed."""
+        said, _ = decoded(listed.stderr)
+        if "not a git repository" not in said:
+            return Unavailable("tool_failed", f"git config: {clip(said.strip(), 500) or 'its list is too long'}")
+        hint = (
+            "Name a folder that holds a whole .git; that of a linked work tree or submodule is a file leading out."
+        )
+        return Unavailable("tool_failed", f"{self.folder} holds no git repository of its own", hint=hint)
 
     async def _git(self, settings: list[str], command: list[str]) -> SandboxResult:
         fixed = [part for setting in _OFF for part in ("-c", setting)]

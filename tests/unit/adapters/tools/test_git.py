@@ -215,6 +215,16 @@ def test_a_repository_above_is_not_used(bench: Any) -> None:
     assert caught.value.code == "tool_failed"
 
 
+@pytest.mark.git
+def test_a_git_that_is_a_file_leading_nowhere_is_explained(bench: Any) -> None:
+    """A linked work tree's .git names a folder outside: refused, and said as what it is."""
+    ctx = setup(bench)
+    bench.put("linked/.git", "gitdir: /nonexistent/.git/worktrees/linked\n")
+    with pytest.raises(RemitError, match="linked holds no git repository of its own") as caught:
+        call(ctx, "status", directory="linked")
+    assert "linked work tree" in caught.value.hint
+
+
 def test_needs_name_the_operation_and_every_path() -> None:
     """shell:git OP, the folder, and each named path."""
     assert git.needs is not None
