@@ -75,4 +75,5 @@ class Run:
         return self
 
     def __repr__(self) -> str:
-        return f"Run({self.id}, {self.status}, output={self.output!r:.80})"
+        why = f", error={str(self.error)!r:.200}" if self.error is not None else ""
+        return f"Run({self.id}, {self.status}, output={self.output!r:.80}{why})"

@@ -292,6 +292,7 @@ async def test_agents_are_nodes() -> None:
     graph = Graph(State).edges((START, node(cast.agent("writer"), writes="draft"), END))
     ended = await run(graph)
     assert (ended.status, ended.error.code) == ("failed", "model_bad_request")
+    assert "failed" in repr(ended) and "model_bad_request" in repr(ended)
 
 
 @in_loop
