@@ -86,6 +86,9 @@ class Tool:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.fn(*args, **kwargs)
 
+    def __repr__(self) -> str:
+        return f"Tool({self.name}, effect={self.effect})"
+
     def with_labels(self, labels: ToolLabels) -> Tool:
         """The same tool, its labels replaced."""
         from copy import copy  # most tools keep theirs
