@@ -26,6 +26,10 @@ def show(args: Any) -> int:
         raise Invalid("usage_invalid", "give --diff PATCH or --symbol NAME")
     if args.action in ("map", "context") and args.tokens < 1:
         raise Invalid("usage_invalid", "--tokens is a number of tokens, 1 or more")
+    if not os.path.isdir(args.dir):
+        order = {"find": "NAME [DIR]", "context": "TASK [DIR]"}.get(args.action, "[DIR]")
+        hint = f"remit code {args.action} {order}; a text of several words in quotes"
+        raise Invalid("usage_invalid", f"not a folder: {args.dir!r:.200}", hint=hint)
     graph = _graph(args)
     answers: dict[str, Callable[[CodeGraph, Any], Any]] = {
         "map": _map, "find": _find, "calls": _calls, "impact": _impact, "context": _context, "deps": _deps,

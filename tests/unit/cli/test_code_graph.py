@@ -71,3 +71,9 @@ def test_a_wrong_question_is_usage(words: list[str], folder: Path, capsys: pytes
     """Neither a patch nor a symbol, no tokens, no folder: usage_invalid, exit 2."""
     assert main(["code", *words]) == 2
     assert "usage_invalid" in capsys.readouterr().err
+
+
+def test_a_folder_before_the_name_is_explained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The order that people try first gets the right one as its hint."""
+    assert main(["code", "find", str(folder), "f"]) == 2
+    assert "remit code find NAME [DIR]" in capsys.readouterr().err

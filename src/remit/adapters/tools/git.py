@@ -191,9 +191,7 @@ class _Repository:
         said, _ = decoded(listed.stderr)
         if "not a git repository" not in said:
             return Unavailable("tool_failed", f"git config: {clip(said.strip(), 500) or 'its list is too long'}")
-        hint = (
-            "Name a folder that holds a whole .git; that of a linked work tree or submodule is a file leading out."
-        )
+        hint = "Name a folder that holds a whole .git; that of a linked work tree or submodule is a file leading out."
         return Unavailable("tool_failed", f"{self.folder} holds no git repository of its own", hint=hint)
 
     async def _git(self, settings: list[str], command: list[str]) -> SandboxResult:
