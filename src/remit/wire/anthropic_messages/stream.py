@@ -14,7 +14,7 @@ from remit.errors import ModelError
 from remit.wire.anthropic_messages.decode import decode, reply_of
 from remit.wire.frames import FrameDecoder
 from remit.wire.provider_errors import body_error, error_in
-from remit.wire.reading import EMPTY, arguments, index, obj, read_json, read_object, text
+from remit.wire.reading import EMPTY, arguments, index, obj, read_json, text
 
 # delta type -> the field of it that grows
 _FIELDS: Final = {
@@ -52,8 +52,7 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        fields = read_object(data)
-        self._raw.append(fields)
+        fields = self.read(data)
         kind = text(fields, "type") or event.decode("ascii", "replace")
         if kind == "content_block_delta":
             self._delta(self._at(fields), obj(fields, "delta"), out)
@@ -135,7 +134,7 @@ class StreamDecoder(FrameDecoder):
         """The folded reply."""
         blocks = [self._block(position) for position in sorted(self._blocks)]
         message = {**self._message, "usage": self._usage or EMPTY}
-        return reply_of(message, blocks, self._raw)
+        return reply_of(message, blocks, self.source)
 
 
 def _server_input(written: str) -> Any:

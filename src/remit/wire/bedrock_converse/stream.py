@@ -17,7 +17,7 @@ from remit.wire.bedrock_converse.decode import decode, reply_of
 from remit.wire.event_stream import EventStreamParser
 from remit.wire.frames import FrameDecoder
 from remit.wire.provider_errors import body_error
-from remit.wire.reading import EMPTY, bad_reply, index, label, obj, objects, read_json, read_object, text
+from remit.wire.reading import EMPTY, bad_reply, index, label, obj, objects, read_json, text
 
 _SERVER: Final = "server_tool_use"
 
@@ -46,11 +46,10 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        fields = read_object(data)
         name, _, kind = event.decode("ascii", "replace").partition(":")
+        fields = self.read(data, name)
         if kind or name in ("exception", "error"):
             raise body_error({"message": fields.get("message") or fields.get("Message") or kind, "type": kind})
-        self._raw.append({name: fields})
         if name == "contentBlockDelta":
             self._delta(index(fields, "contentBlockIndex") or 0, obj(fields, "delta"), out)
         elif name == "contentBlockStart":
@@ -145,7 +144,7 @@ class StreamDecoder(FrameDecoder):
     def reply(self) -> Reply:
         """The folded reply."""
         blocks = [block for position in sorted(self._blocks) if (block := self._block(position))]
-        return reply_of(self._response or EMPTY, blocks, self._raw)
+        return reply_of(self._response or EMPTY, blocks, self.source)
 
 
 def _input(written: str) -> Any:

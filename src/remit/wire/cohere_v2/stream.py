@@ -14,7 +14,7 @@ from remit.core.model import Reply, StreamEvent, TextDelta, ThinkingDelta, ToolC
 from remit.wire.cohere_v2.decode import decode, reply_of
 from remit.wire.frames import FrameDecoder
 from remit.wire.provider_errors import body_error, error_in
-from remit.wire.reading import index, label, obj, read_object, text
+from remit.wire.reading import index, label, obj, text
 
 _TEXTS: Final = ("text", "thinking")
 
@@ -46,8 +46,7 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        fields = read_object(data)
-        self._raw.append(fields)
+        fields = self.read(data)
         kind = text(fields, "type") or event.decode("ascii", "replace")
         delta = obj(fields, "delta")
         message = obj(delta, "message")
@@ -128,4 +127,4 @@ class StreamDecoder(FrameDecoder):
             call["function"]["arguments"] = "".join(self._arguments.get(position, ()))
             calls.append(call)
         message["tool_calls"] = calls
-        return reply_of(self._response, message, self._raw)
+        return reply_of(self._response, message, self.source)
