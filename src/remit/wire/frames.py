@@ -38,6 +38,40 @@ class Framing(Protocol):
         ...
 
 
+class Positions:
+    """Where the blocks of a reply stand: by their index; in order of appearance where that is missing or impossible.
+
+    A server may give the same index to block after block: each block that begins stands alone.
+    """
+
+    __slots__ = ("_latest", "_next", "_of")
+
+    def __init__(self) -> None:
+        self._of: dict[int, int] = {}  # index -> position of the block that it means now
+        self._next = 0
+        self._latest = 0
+
+    def known(self, number: int | None) -> int | None:
+        """The position that an index means now; None = no block began there."""
+        return None if number is None else self._of.get(number)
+
+    def begin(self, number: int | None) -> int:
+        """The position of a block that begins."""
+        position = self._next if number is None else max(number, self._next) if number in self._of else number
+        if number is not None:
+            self._of[number] = position
+        self._next, self._latest = max(self._next, position + 1), position
+        return position
+
+    def at(self, number: int | None) -> int:
+        """The position of the block that grows; one begins where there is none."""
+        position = (self._latest if self._next else None) if number is None else self._of.get(number)
+        if position is None:
+            return self.begin(number)
+        self._latest = position
+        return position
+
+
 class FrameDecoder(ABC):
     """Base of all stream decoders; subclasses give `frame`, `ended` and `reply`."""
 
@@ -127,6 +161,8 @@ class FrameDecoder(ABC):
             if not self._first:
                 self._first = data
             self.frame(event, data, out)
+            # Nothing after the end counts, whether it came with the end's own bytes or later.
+            self._done = self.closed
 
     def _unframed(self, body: bytes) -> Reply:
         # The server ignored "stream": a JSON reply or error, or a text, instead of an event stream.

@@ -169,9 +169,12 @@ def count(source: dict[str, Any], key: str) -> int:
 
 
 def index(source: dict[str, Any], key: str) -> int | None:
-    """A small position; None when it is missing or no number."""
+    """The number by which a server names a block or a call; None when it is missing or no number.
+
+    It tells blocks apart and orders them, nothing more: a negative or huge one does that as well.
+    """
     value = source.get(key)
-    return value if type(value) is int and 0 <= value < 100_000 else None
+    return value if type(value) is int else None
 
 
 def arguments(raw: Any) -> tuple[dict[str, Any], str]:

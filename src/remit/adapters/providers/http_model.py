@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec.structs import replace
 
@@ -22,10 +22,14 @@ from remit.ports.provider import Profile
 from remit.ports.secrets import handle_names
 from remit.ports.wire import Codec, StreamDecoder
 
+if TYPE_CHECKING:
+    from remit.adapters.providers._key_echo import KeyMask
+
 FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
 IDLE_S: Final = 120.0
-STREAM_S: Final = 3600.0  # a whole stream; one that drips forever passes every shorter deadline
+TOTAL_S: Final = 3600.0  # a whole answer; one that drips forever passes every shorter deadline
 DRAIN_S: Final = 1.0  # after the end marker; what is left then is only the end of the body
+MIN_MASKED: Final = 8  # characters of a key that is masked in replies
 _AGENT: Final = "remit"
 
 
@@ -50,7 +54,7 @@ class HttpModel:
     """
 
     __slots__ = (
-        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_profile", "_secrets"),
+        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_masked", "_model", "_profile", "_secrets"),
         *("_signer", "_stream_url", "_unkeyed", "answered", "name", "secret_needs", "url"),
     )
 
@@ -72,6 +76,8 @@ class HttpModel:
         self._http = http
         self._key = api_key
         names = handle_names(api_key)
+        # Short ones, which local servers take, could be words of a text; one in the vault the egress masks.
+        self._masked = api_key.encode() if len(api_key) >= MIN_MASKED and not names else b""
         self._secrets = tuple((name, "header") for name in names)
         self.secret_needs = tuple(secret(name, parse_url(base_url).host) for name in names)
         """its key, where that lies in the vault: naming the model grants it, and a denial stands against it"""
@@ -104,6 +110,9 @@ class HttpModel:
             reply = self._codec.decode(answer.body)
         except ModelError as error:
             raise self._error(error, answer.body) from None
+        body = answer.body
+        if self._masked and (self._masked in body or b"\\u00" in body or b"\\/" in body):  # escapes may hide it
+            reply = self._without_key(reply)
         return _mended(reply, request) if self._local else reply
 
     def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
@@ -112,7 +121,7 @@ class HttpModel:
 
     async def _pieces(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         sent = self._sent(request, stream=True)
-        decoder = self._codec.stream()
+        decoder, mask = self._codec.stream(), self._key_mask()
         begun = False
         try:
             async with self._http.stream(sent) as answer:
@@ -124,11 +133,15 @@ class HttpModel:
                 async for chunk in chunks:
                     begun = True
                     for event in decoder.feed(chunk):
-                        yield event
+                        if mask is None:
+                            yield event
+                        else:
+                            for shown in mask.events(event):
+                                yield shown
                     if _ended(decoder):
                         await _drain(chunks)
                         break
-                reply = decoder.finish()
+                reply = self._without_key(decoder.finish())
         except ModelError as error:
             raise self._error(error) from None
         except (Unavailable, Exhausted) as error:
@@ -149,7 +162,7 @@ class HttpModel:
         if self._signer is not None:
             headers = (*headers, *self._signer.headers(url, headers, body))
         return HttpRequest("POST", url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S,
-                           total_s=STREAM_S if stream else None, secrets=self._secrets)  # fmt: skip
+                           total_s=TOTAL_S, secrets=self._secrets)  # fmt: skip
 
     async def _formed(self, request: ModelRequest) -> Reply:
         """One attempt for an answer of an asked form."""
@@ -172,6 +185,20 @@ class HttpModel:
             async for event in events:
                 for shown in (event,) if deltas is None else deltas.events(event):
                     yield shown
+
+    def _key_mask(self) -> KeyMask | None:
+        if not self._masked:
+            return None
+        from remit.adapters.providers._key_echo import KeyMask
+
+        return KeyMask(self._key)
+
+    def _without_key(self, reply: Reply) -> Reply:
+        if not self._masked:
+            return reply
+        from remit.adapters.providers._key_echo import without_key
+
+        return without_key(reply, self._key)
 
     def _error(self, error: ModelError, body: bytes = b"") -> ModelError:
         """The error without the key, which a provider may repeat in any form of its message."""
