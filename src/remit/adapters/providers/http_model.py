@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -21,9 +21,6 @@ from remit.ports.http import HttpClient, HttpReply, HttpRequest
 from remit.ports.provider import Profile
 from remit.ports.secrets import handle_names
 from remit.ports.wire import Codec, StreamDecoder
-
-if TYPE_CHECKING:
-    from remit.adapters.providers._key_echo import KeyMask
 
 FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
 IDLE_S: Final = 120.0
@@ -54,7 +51,19 @@ class HttpModel:
     """
 
     __slots__ = (
-        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_masked", "_model", "_profile", "_secrets"),
+        *(
+            "_accept",
+            "_codec",
+            "_headers",
+            "_http",
+            "_key",
+            "_lacking",
+            "_local",
+            "_masked",
+            "_model",
+            "_profile",
+            "_secrets",
+        ),
         *("_signer", "_stream_url", "_unkeyed", "answered", "name", "secret_needs", "url"),
     )
 
@@ -71,6 +80,7 @@ class HttpModel:
         self.answered: Mapping[str, str] = {}
         """headers of the newest good answer; limits of rate read in them what the provider has left"""
         self._profile = profile
+        self._lacking: set[str] = set()  # forms of an answer that the model is known to lack
         self._codec = codec
         self._model = name
         self._http = http
@@ -121,7 +131,11 @@ class HttpModel:
 
     async def _pieces(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         sent = self._sent(request, stream=True)
-        decoder, mask = self._codec.stream(), self._key_mask()
+        decoder, mask = self._codec.stream(), None
+        if self._masked:
+            from remit.adapters.providers._key_echo import KeyMask
+
+            mask = KeyMask(self._key)
         begun = False
         try:
             async with self._http.stream(sent) as answer:
@@ -165,33 +179,45 @@ class HttpModel:
                            total_s=TOTAL_S, secrets=self._secrets)  # fmt: skip
 
     async def _formed(self, request: ModelRequest) -> Reply:
-        """One attempt for an answer of an asked form."""
-        from remit.adapters.providers._answer_form import formed  # most requests ask for no form
+        """One attempt for an answer of an asked form; a form that the provider refuses is asked for in another way."""
+        from remit.adapters.providers._answer_form import Forms  # most requests ask for no form
         from remit.wire.answer_tool import answered
 
-        asked, tool = formed(self._profile, replace(request, model=self._model))
-        reply = await self._request(asked)
-        return answered(reply, tool) if tool else reply
+        forms = Forms(self._profile, replace(request, model=self._model), self._lacking)
+        while True:
+            asked, tool = forms.sent
+            try:
+                reply = await self._request(asked)
+            except ModelError as error:
+                if not forms.refused(error):
+                    raise
+                continue
+            forms.answered()
+            return answered(reply, tool) if tool else reply
 
     async def _formed_pieces(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         from contextlib import aclosing
 
-        from remit.adapters.providers._answer_form import formed
+        from remit.adapters.providers._answer_form import Forms
         from remit.wire.answer_tool import AnswerDeltas
 
-        asked, tool = formed(self._profile, replace(request, model=self._model))
-        deltas = AnswerDeltas(tool) if tool else None
-        async with aclosing(self._pieces(asked)) as events:
-            async for event in events:
-                for shown in (event,) if deltas is None else deltas.events(event):
-                    yield shown
-
-    def _key_mask(self) -> KeyMask | None:
-        if not self._masked:
-            return None
-        from remit.adapters.providers._key_echo import KeyMask
-
-        return KeyMask(self._key)
+        forms, begun = Forms(self._profile, replace(request, model=self._model), self._lacking), False
+        while True:
+            asked, tool = forms.sent
+            deltas = AnswerDeltas(tool) if tool else None
+            try:
+                async with aclosing(self._pieces(asked)) as events:
+                    async for event in events:
+                        if not begun:
+                            begun = True
+                            forms.answered()
+                        for shown in (event,) if deltas is None else deltas.events(event):
+                            yield shown
+            except ModelError as error:
+                if begun or not forms.refused(error):
+                    raise
+            else:
+                return
 
     def _without_key(self, reply: Reply) -> Reply:
         if not self._masked:
