@@ -222,28 +222,34 @@ REFUSALS = {
 }
 
 
+async def read(reader: asyncio.StreamReader) -> Any:
+    """The body of a request."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    return json.loads(await reader.readexactly(int(head.split("content-length: ")[1].split("\r")[0])))
+
+
+async def write(writer: asyncio.StreamWriter, code: int, raw: bytes) -> None:
+    """An answer, and the end of the connection."""
+    writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (code, len(raw), raw))
+    await writer.drain()
+    writer.close()
+
+
 def refusing(said: dict[str, str], status: int = 400) -> tuple[Any, list[Any]]:
     """What a server does that refuses forms with a message, by form; and the bodies that it is asked with."""
     bodies: list[Any] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        size = int(head.split("content-length: ")[1].split("\r")[0])
-        body = json.loads(await reader.readexactly(size))
+        body = await read(reader)
         bodies.append(body)
         form = "native" if "response_format" in body else "tool" if "tools" in body else "words"
         if form in said:
-            raw = json.dumps({"error": {"message": said[form]}}).encode()
-            code = status
-        else:
-            asked = Reply(Text(json.dumps(RIGHT))) if form == "words" else Reply(call(RIGHT))
-            code, raw = (
-                200,
-                b"".join(streamed("openai-chat", asked)) if body.get("stream") else whole("openai-chat", asked),
-            )
-        writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (code, len(raw), raw))
-        await writer.drain()
-        writer.close()
+            await write(writer, status, json.dumps({"error": {"message": said[form]}}).encode())
+            return
+        reply = Reply(Text(json.dumps(RIGHT))) if form == "words" else Reply(call(RIGHT))
+        await write(
+            writer, 200, b"".join(streamed("openai-chat", reply)) if body.get("stream") else whole("openai-chat", reply)
+        )
 
     return serve, bodies
 
@@ -288,6 +294,53 @@ def test_both_forms_may_be_refused(words: str) -> None:
     done, forms = ask_twice({"native": REFUSALS["native"][0], "tool": words})
     assert done.output == City("Oslo", 700_000)
     assert forms == ["native", "tool", "words", "words"]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_each_try_is_a_little_warmer(wire: str) -> None:
+    """Temperature 0, then a tenth more at each further try; what the settings say stands."""
+
+    def temperatures(**settings: Any) -> list[Any]:
+        answer, bodies = answering(Text("no JSON at all"))
+
+        async def main() -> None:
+            with WireServer(answer=answer) as server:
+                async with Runtime():
+                    model = remit.model(f"{wire}:m", base_url=server.base_url(wire), api_key="k")
+                    await Agent("a", model, output=City, settings={"answer_form": "words", **settings}).run("Oslo?")
+
+        asyncio.run(main())
+        places = [b.get("generationConfig") or b.get("inferenceConfig") or b for b in bodies]
+        return [place.get("temperature") for place in places]
+
+    assert temperatures() == [0, 0.1, 0.2, 0.3]
+    assert temperatures(temperature=0.7) == [0.7] * 4
+    assert temperatures(reasoning_effort="low") == [None] * 4
+
+
+def test_a_refused_temperature_is_left_out_and_remembered() -> None:
+    """Models that take only their own temperature: one refusal, ever."""
+    bodies: list[Any] = []
+    why = "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) is supported."
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(await read(reader))
+        if "temperature" in bodies[-1]:
+            await write(writer, 400, json.dumps({"error": {"message": why}}).encode())
+        else:
+            await write(writer, 200, whole("openai-chat", Reply(call(RIGHT))))
+
+    async def main() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, Runtime():
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            agent = Agent("a", remit.model("openai-compatible:m", base_url=url, api_key="k"), output=City)
+            for _ in range(2):
+                assert (await agent.run("Oslo?")).output == City("Oslo", 700_000)
+
+    asyncio.run(main())
+    assert ["temperature" in body for body in bodies] == [True, False, False]
+    assert all("tools" in body for body in bodies)
 
 
 def test_a_wrong_schema_is_no_lack_of_the_model() -> None:

@@ -4,17 +4,20 @@
     tool     the schema is a tool that the model must call (wire/answer_tool.py)
     words    the schema stands in the system text (wire/prompted.py)
 
-`Settings.answer_form` overrides it. One rule, no lists of models: what the provider's row promises is asked for;
-a provider that refuses the form is asked in the next one, at once, for a refusal costs nothing; and where its words say
+`Settings.answer_form` overrides it. One rule, no lists of models: what the provider's row promises is asked for; a
+provider that refuses the form is asked in the next one, at once, for a refusal costs nothing; and where its words say
 that the model lacks it, that is remembered. Listed is only what is not refused but ignored, and what is documented to
-exclude each other. Whatever is chosen, remit validates what comes back and asks again with what was wrong, a bounded
-number of times (agents/loop.py).
+exclude each other. An answer of a form is sampled at `OutputSpec.temperature`, where the settings say nothing of
+sampling and the model does not refuse it. Whatever is chosen, remit validates what comes back and asks again with what
+was wrong, a bounded number of times (agents/loop.py).
 """
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+from msgspec.structs import replace
 
 from remit.core.model import ModelRequest
 from remit.errors import Invalid, ModelError
@@ -67,15 +70,31 @@ class Forms:
     @property
     def sent(self) -> tuple[ModelRequest, str]:
         """The request in this form, and the name of the answer's tool ("" = it has none)."""
-        form = self.form
+        form, request = self.form, self._request
+        if self._cooled:
+            assert request.output is not None
+            request = replace(request, settings=replace(request.settings, temperature=request.output.temperature))
         if form == "tool":
-            return as_tool(self._request)
-        return (self._request if form == "native" else in_words(self._request)), ""
+            return as_tool(request)
+        return (request if form == "native" else in_words(request)), ""
+
+    @property
+    def _cooled(self) -> bool:
+        """Whether the form's own temperature is sent; models that reason take none, or only theirs."""
+        given = self._request.settings
+        free = given.temperature is None and given.top_p is None and "temperature" not in given.extra
+        return free and not (given.thinking_tokens or given.reasoning_effort or "temperature" in self._out)
 
     def refused(self, error: ModelError) -> bool:
         """Whether the provider refused the form itself, and there is another to ask for."""
         form = self.form
-        if self._asked or form == "words" or error.status not in (400, 404, 422, 501):
+        if error.status not in (400, 404, 422, 501):
+            return False
+        if self._cooled and "temperature" in error.message.lower():
+            self._out.add("temperature")
+            self._refusals.append(("temperature", error.message))
+            return True
+        if self._asked or form == "words":
             return False
         if re.search(_NAMES[form], error.message) is None:
             return False
@@ -85,7 +104,7 @@ class Forms:
 
     def answered(self) -> None:
         """Another form was answered: what the model was said to lack is remembered."""
-        self._lacking |= {form for form, why in self._refusals if re.search(_LACKS, why)}
+        self._lacking |= {form for form, why in self._refusals if form == "temperature" or re.search(_LACKS, why)}
 
 
 def form_of(profile: Profile, request: ModelRequest, out: set[str] | frozenset[str] = frozenset()) -> str:
