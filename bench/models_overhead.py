@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from remit.runtime import Runtime
 from remit.testing import WireServer
 
 WIRES = ("openai-chat", "openai-responses", "anthropic-messages", "gemini", "bedrock-converse", "cohere-v2")
+KINDS = ("http", "codec", "gate")
 CHARS = 2_000
 
 
@@ -94,41 +96,54 @@ def serve(wire: str) -> None:
         sys.stdin.read()
 
 
-async def overhead(wire: str, calls: int) -> None:
+async def overhead(wires: Sequence[str], calls: int) -> None:
     """CPU of a call with gate and memory journal, against its HTTP alone and with encode and decode: us a call.
 
-    The three kinds take turns, a batch each, and the median of their batches is shown: what the machine does meanwhile
-    meets all three. The server is another process. A batch is a hundred calls at once, as in a process that is busy;
-    the last figure is of calls one after the other, between which the process sleeps and its caches grow cold.
+    The three kinds of every wire take turns, a batch each, so that what the machine does meanwhile meets all of them
+    alike; shown is the lower quartile of the batches, and their median. The servers are other processes. A batch is a
+    hundred calls at once, as in a process that is busy; the last figure is of calls one after the other, between which
+    the process sleeps and its caches grow cold.
     """
-    argv = [sys.executable, __file__, "--serve", wire]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None and server.stdin is not None
-        base_url = server.stdout.readline().strip()
-        busy, idle = await batches(wire, base_url, calls, 100), await batches(wire, base_url, calls // 4, 1)
-        server.stdin.close()
-    print(
-        f"{wire:<20} {busy['http']:.0f} us CPU for HTTP alone; +{busy['codec'] - busy['http']:.0f} us codec; "
-        f"+{busy['gate'] - busy['http']:.0f} us beyond HTTP with gate and journal "
-        f"(one at a time: {idle['http']:.0f}, +{idle['gate'] - idle['http']:.0f})",
-        flush=True,
-    )
+    argv = [sys.executable, __file__, "--serve"]
+    servers = [subprocess.Popen([*argv, w], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for w in wires]
+    urls = [server.stdout.readline().strip() for server in servers if server.stdout is not None]
+    try:
+        busy = await batches(dict(zip(wires, urls, strict=True)), calls, 100)
+        idle = await batches(dict(zip(wires, urls, strict=True)), calls // 4, 1)
+    finally:
+        for server in servers:
+            server.communicate()
+    for wire in wires:
+        http, codec, gate = (quartile(busy[wire, kind]) for kind in KINDS)
+        beyond = statistics.median(busy[wire, "gate"]) - statistics.median(busy[wire, "http"])
+        alone = quartile(idle[wire, "http"])
+        print(
+            f"{wire:<20} {http:.0f} us CPU for HTTP alone; +{codec - http:.0f} us codec; "
+            f"+{gate - http:.0f} us beyond HTTP with gate and journal (median {beyond:.0f}; "
+            f"one at a time: {alone:.0f}, +{quartile(idle[wire, 'gate']) - alone:.0f})",
+            flush=True,
+        )
 
 
-async def batches(wire: str, base_url: str, calls: int, at_once: int) -> dict[str, float]:
-    """us of CPU a call, the median of the batches: HTTP alone, with the codec, with gate and journal."""
+def quartile(times: list[float]) -> float:
+    """The time below which a quarter of the batches stay."""
+    return statistics.quantiles(times, n=4)[0]
+
+
+async def batches(urls: dict[str, str], calls: int, at_once: int) -> dict[tuple[str, str], list[float]]:
+    """us of CPU a call, batch by batch: HTTP alone, with the codec, with gate and journal."""
     from remit.adapters import providers
 
-    rows: dict[str, list[float]] = {"http": [], "codec": [], "gate": []}
+    rows: dict[tuple[str, str], list[float]] = {(wire, kind): [] for wire in urls for kind in KINDS}
     async with Runtime() as runtime:
-        model = remit.model(f"{wire}:m", base_url=base_url, api_key="k")
-        bare: Any = providers.make_model(f"{wire}:m", base_url, "k", os.environ, runtime.outside.own_address)
         request = ModelRequest((Message("user", "hi"),))
-
-        async def http_only() -> None:
-            await bare._http.fetch(bare._sent(request, False))
-
-        kinds = {"http": http_only, "codec": lambda: bare.request(request), "gate": lambda: model.request("hi")}
+        kinds: dict[tuple[str, str], Any] = {}
+        for wire, url in urls.items():
+            model = remit.model(f"{wire}:m", base_url=url, api_key="k")
+            bare: Any = providers.make_model(f"{wire}:m", url, "k", os.environ, runtime.outside.own_address)
+            kinds[wire, "http"] = lambda bare=bare: bare._http.fetch(bare._sent(request, False))
+            kinds[wire, "codec"] = lambda bare=bare: bare.request(request)
+            kinds[wire, "gate"] = lambda model=model: model.request("hi")
         for number in range(max(4, calls // 100) + 1):
             for name, call in kinds.items():
                 cpu = time.thread_time()
@@ -136,7 +151,7 @@ async def batches(wire: str, base_url: str, calls: int, at_once: int) -> dict[st
                     await asyncio.gather(*(call() for _ in range(at_once)))
                 if number:  # the first batch warms up
                     rows[name].append((time.thread_time() - cpu) * 1e4)
-    return {name: statistics.median(times) for name, times in rows.items()}
+    return rows
 
 
 def main() -> None:
@@ -145,9 +160,10 @@ def main() -> None:
         serve(sys.argv[2])
         return
     streams = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
-    for wire in sys.argv[2:] or WIRES:
+    wires = sys.argv[2:] or WIRES
+    for wire in wires if streams else ():
         asyncio.run(concurrent(wire, streams))
-        asyncio.run(overhead(wire, max(200, streams)))
+    asyncio.run(overhead(wires, max(1_000, streams)))
 
 
 if __name__ == "__main__":

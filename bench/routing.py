@@ -9,7 +9,10 @@ regret over the first half in ten parts; all worlds' regret as results/routing.s
     saving    >= 55 % of always-powerful's cost
     success   at most 1 % (of a hundred) below always-powerful's
     static    a higher value than both static rules; value = success less cost, a right answer worth ten dearest calls
-    regret    lower in the last three tenths than in the first three
+    regret    lower in the last three tenths than in the first three; per task, in right answers: the expected value of
+              the best plan (single models and cascades, chosen with the true probabilities of the models and the true
+              error rates of the check) less the expected value of the plan that was taken. Never below 0, and free of
+              the luck of single answers. The first tenth is the cold start, where nothing was judged yet.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +65,8 @@ def task_of(case: Case) -> Task:
 
 
 def learn(router: Router, cases: list[Case], rules: Rules) -> list[float]:
-    """Meet the cases one by one; the regret of each, in calls of the dearest model."""
-    regrets = []
+    """Meet the cases one by one; the regret of each, in right answers."""
+    regrets, rates = [], error_rates(cases)
     for number, case in enumerate(cases):
         options = {o.model: o for o in options_of(router, case)}
         task = task_of(case)
@@ -77,7 +81,7 @@ def learn(router: Router, cases: list[Case], rules: Rules) -> list[float]:
                 router.judged(task, options[model], right, check=case.check, passed=passed, after=before)
             elif passed is not None:
                 router.checked(task, options[model], passed, case.check, after=before)
-        regrets.append(regret(case, choice.plan))
+        regrets.append(regret(case, choice.plan, rates.get(case.check)))
     return regrets
 
 
@@ -86,12 +90,43 @@ def value(success: float, nano: float, unit: float) -> float:
     return success - nano / unit / WORTH
 
 
-def regret(case: Case, plan: tuple[str, ...]) -> float:
-    """How much less the plan is worth than the best single model, by the true probabilities; at least 0 on average."""
-    unit = case.nano[POWERFUL]
-    best = max(value(case.success[m], case.nano[m], unit) for m in case.success)
-    asked, nano, _ = follow(case, plan)
-    return best - value(case.success[asked[-1]], nano, unit)
+Rates = tuple[float, float]
+"""of a check: the shares of wrong answers that pass it, and of right ones that fail it"""
+
+
+def error_rates(cases: list[Case]) -> dict[str, Rates]:
+    """Each check's error rates, over what every model answered to every case."""
+    seen: dict[str, list[int]] = {}
+    for case in cases:
+        if case.check:
+            row = seen.setdefault(case.check, [0, 0, 0, 0])
+            for model, right in case.right.items():
+                row[2 * right] += 1
+                row[2 * right + 1] += case.passes[model] is not right
+    return {name: (row[1] / max(row[0], 1), row[3] / max(row[2], 1)) for name, row in seen.items()}
+
+
+def worth(case: Case, plan: tuple[str, ...], rates: Rates | None) -> float:
+    """The expected value of a plan, by the true probabilities; `rates` of the case's check, None = there is none."""
+    reached, good, nano = 1.0, 0.0, 0.0
+    for number, model in enumerate(plan):
+        p = case.success[model]
+        nano += reached * case.nano[model]
+        if rates is None or number == len(plan) - 1:
+            good += reached * p
+            break
+        wrong_pass, right_fail = rates
+        good += reached * p * (1.0 - right_fail)
+        reached *= p * right_fail + (1.0 - p) * (1.0 - wrong_pass)
+    return value(good, nano, case.nano[POWERFUL])
+
+
+def regret(case: Case, plan: tuple[str, ...], rates: Rates | None) -> float:
+    """How much less a plan is worth than the best one of single models and, with a check, of rising cascades."""
+    names = sorted(case.success, key=lambda m: case.nano[m])
+    lengths = range(1, 1 + (choosing.MAX_PLAN if rates is not None else 1))
+    best = max(worth(case, row, rates) for length in lengths for row in combinations(names, length))
+    return max(0.0, best - worth(case, plan, rates))
 
 
 def measure(cases: list[Case], route: Route) -> dict[str, float]:

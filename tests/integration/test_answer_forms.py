@@ -18,6 +18,7 @@ from remit.core.messages import Text, ToolCall
 from remit.core.model import ModelRequest, OutputSpec, Reply, Settings, StreamEnd, TextDelta, ToolCallDelta, ToolSpec
 from remit.runtime import Runtime
 from remit.testing import WireServer
+from remit.testing.wire_replies import streamed, whole
 
 WIRES = providers.WIRES
 RIGHT = {"name": "Oslo", "people": 700_000}
@@ -180,15 +181,10 @@ def asked(model: str, *, tools: bool = False, **settings: Any) -> ModelRequest:
     ("provider", "model", "form"),
     [
         ("openai", "gpt-5-mini", "native"), ("openai", "gpt-4o-2024-08-06", "native"), ("openai", "gpt-4.1", "native"),
-        ("openai", "gpt-4o-2024-05-13", "tool"), ("openai", "gpt-4-turbo", "tool"), ("openai", "gpt-3.5-turbo", "tool"),
-        ("openai", "o1-mini", "words"), ("anthropic", "claude-sonnet-4-5", "native"),
-        ("anthropic", "claude-opus-4-1-20250805", "native"), ("anthropic", "claude-3-5-haiku-latest", "tool"),
-        ("anthropic", "claude-sonnet-4-20250514", "tool"), ("groq", "llama-3.3-70b-versatile", "tool"),
-        ("groq", "openai/gpt-oss-20b", "native"), ("deepseek", "deepseek-chat", "tool"),
-        ("deepseek", "deepseek-reasoner", "words"), ("zai", "glm-4.6", "words"), ("moonshot", "kimi-k2", "words"),
+        ("anthropic", "claude-sonnet-4-5", "native"), ("groq", "openai/gpt-oss-20b", "native"),
+        ("deepseek", "deepseek-chat", "tool"), ("zai", "glm-4.6", "words"), ("moonshot", "kimi-k2", "tool"),
         ("openai-compatible", "anything", "tool"), ("google", "gemini-2.5-flash", "native"),
-        ("bedrock", "meta.llama3-1-70b-instruct-v1:0", "words"),
-        ("bedrock", "us.anthropic.claude-3-haiku-20240307-v1:0", "tool"),
+        ("perplexity", "sonar", "native"),
         ("bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "native"),
     ],
 )  # fmt: skip
@@ -203,7 +199,166 @@ def test_the_form_follows_the_request() -> None:
     assert form_of(google, asked("gemini-2.5-pro", tools=True)) == "tool"
     assert form_of(google, asked("gemini-3-pro", tools=True)) == "native"
     assert form_of(cohere, asked("command-a", tools=True)) == "tool" and form_of(cohere, asked("command-a")) == "native"
-    assert form_of(claude, asked("claude-3-7-sonnet-latest", thinking_tokens=2000)) == "words"
+    assert form_of(claude, asked("claude-3-7-sonnet-latest", thinking_tokens=2000), {"native"}) == "words"
+
+
+# How providers refuse. Sources: issue threads of clients that quote them; their API references.
+REFUSALS = {
+    "native": (
+        "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+        "This model does not support response format `json_schema`.",
+        "This response_format type is unavailable now",
+        "output_config.format: Extra inputs are not permitted",
+        "This model doesn't support the outputConfig.textFormat field.",
+        "JSON mode is not enabled for models/gemma-3-27b-it",
+        "Function calling with a response mime type: 'application/json' is unsupported",
+    ),
+    "tool": (
+        "deepseek-reasoner does not support this tool_choice",
+        "tool_choice 'required' is incompatible with thinking enabled",
+        "This model doesn't support the toolConfig.toolChoice.tool field. Remove it and try again.",
+        "Function calling is not enabled for models/gemma-3-27b-it",
+    ),
+}
+
+
+async def read(reader: asyncio.StreamReader) -> Any:
+    """The body of a request."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    return json.loads(await reader.readexactly(int(head.split("content-length: ")[1].split("\r")[0])))
+
+
+async def write(writer: asyncio.StreamWriter, code: int, raw: bytes) -> None:
+    """An answer, and the end of the connection."""
+    writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (code, len(raw), raw))
+    await writer.drain()
+    writer.close()
+
+
+def refusing(said: dict[str, str], status: int = 400) -> tuple[Any, list[Any]]:
+    """What a server does that refuses forms with a message, by form; and the bodies that it is asked with."""
+    bodies: list[Any] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = await read(reader)
+        bodies.append(body)
+        form = "native" if "response_format" in body else "tool" if "tools" in body else "words"
+        if form in said:
+            await write(writer, status, json.dumps({"error": {"message": said[form]}}).encode())
+            return
+        reply = Reply(Text(json.dumps(RIGHT))) if form == "words" else Reply(call(RIGHT))
+        await write(
+            writer, 200, b"".join(streamed("openai-chat", reply)) if body.get("stream") else whole("openai-chat", reply)
+        )
+
+    return serve, bodies
+
+
+def ask_twice(
+    said: dict[str, str], *, stream: bool = False, status: int = 400, form: str = ""
+) -> tuple[Any, list[str]]:
+    """Two runs of one agent at a server that refuses; the last run, and the forms that were asked for."""
+    serve, bodies = refusing(said, status)
+
+    async def main() -> Any:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, Runtime():
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            model = remit.model("openai-chat:m", base_url=url, api_key="k")
+            agent = Agent("a", model, output=City, settings={"answer_form": form} if form else None)
+            for _ in range(2):
+                if stream:
+                    async with agent.stream("Oslo?") as events:
+                        async for event in events:
+                            done = event
+                else:
+                    done = await agent.run("Oslo?")
+            return done
+
+    done = asyncio.run(main())
+    return done, ["native" if "response_format" in b else "tool" if "tools" in b else "words" for b in bodies]
+
+
+@pytest.mark.parametrize("words", REFUSALS["native"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_refused_form_is_asked_for_in_the_next_way_and_remembered(words: str, stream: bool) -> None:
+    """A native form is refused once, ever; the tool answers."""
+    done, forms = ask_twice({"native": words}, stream=stream)
+    assert done.output == City("Oslo", 700_000)
+    assert forms == ["native", "tool", "tool"]
+
+
+@pytest.mark.parametrize("words", REFUSALS["tool"])
+def test_both_forms_may_be_refused(words: str) -> None:
+    """Then it is asked for in words."""
+    done, forms = ask_twice({"native": REFUSALS["native"][0], "tool": words})
+    assert done.output == City("Oslo", 700_000)
+    assert forms == ["native", "tool", "words", "words"]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_each_try_is_a_little_warmer(wire: str) -> None:
+    """Temperature 0, then a tenth more at each further try; what the settings say stands."""
+
+    def temperatures(**settings: Any) -> list[Any]:
+        answer, bodies = answering(Text("no JSON at all"))
+
+        async def main() -> None:
+            with WireServer(answer=answer) as server:
+                async with Runtime():
+                    model = remit.model(f"{wire}:m", base_url=server.base_url(wire), api_key="k")
+                    await Agent("a", model, output=City, settings={"answer_form": "words", **settings}).run("Oslo?")
+
+        asyncio.run(main())
+        places = [b.get("generationConfig") or b.get("inferenceConfig") or b for b in bodies]
+        return [place.get("temperature") for place in places]
+
+    assert temperatures() == [0, 0.1, 0.2, 0.3]
+    assert temperatures(temperature=0.7) == [0.7] * 4
+    assert temperatures(reasoning_effort="low") == [None] * 4
+
+
+def test_a_refused_temperature_is_left_out_and_remembered() -> None:
+    """Models that take only their own temperature: one refusal, ever."""
+    bodies: list[Any] = []
+    why = "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) is supported."
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(await read(reader))
+        if "temperature" in bodies[-1]:
+            await write(writer, 400, json.dumps({"error": {"message": why}}).encode())
+        else:
+            await write(writer, 200, whole("openai-chat", Reply(call(RIGHT))))
+
+    async def main() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, Runtime():
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            agent = Agent("a", remit.model("openai-compatible:m", base_url=url, api_key="k"), output=City)
+            for _ in range(2):
+                assert (await agent.run("Oslo?")).output == City("Oslo", 700_000)
+
+    asyncio.run(main())
+    assert ["temperature" in body for body in bodies] == [True, False, False]
+    assert all("tools" in body for body in bodies)
+
+
+def test_a_wrong_schema_is_no_lack_of_the_model() -> None:
+    """It is asked for in another way, but the next request may have a better schema: nothing is remembered."""
+    done, forms = ask_twice({"native": "Invalid schema for response_format 'City': 'required' is wrong"})
+    assert done.output == City("Oslo", 700_000)
+    assert forms == ["native", "tool", "native", "tool"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "form"),
+    [("the context is too long", 400, ""), ("json_schema overloaded", 401, ""), (REFUSALS["native"][0], 400, "native")],
+)
+def test_other_refusals_are_errors(words: str, status: int, form: str) -> None:
+    """Words that do not name the form, another status, a form that was asked for by name: the error is the answer."""
+    done, forms = ask_twice({"native": words}, status=status, form=form)
+    assert done.status == "failed" and words in done.error.message
+    assert forms == ["native", "native"]
 
 
 def test_another_name_for_the_answer_is_an_error() -> None:

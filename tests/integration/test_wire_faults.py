@@ -165,7 +165,7 @@ def test_silence_ends_at_the_deadline(wire: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_stream_that_drips_ends_too(wire: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every piece comes in time, the whole never: the deadline of the whole stream holds."""
-    monkeypatch.setattr(http_model, "STREAM_S", 0.3)
+    monkeypatch.setattr(http_model, "TOTAL_S", 0.3)
     began = time.monotonic()
     outcome = ask(wire, *[WireFault("slow", delay_s=0.1)] * 4)
     assert outcome.error is not None and outcome.error.code in ("model_timeout", "model_stream_cut")

@@ -136,10 +136,13 @@ def _ask(state: State, reflection: Reflection | None = None) -> Step:
     if state.turn >= plan.max_turns and plan.max_turns > 1 and plan.tools:
         settings = structs.replace(settings, tool_choice="none")
         messages = (*messages, Message("user", (Text(LAST_TURN),)))
-    request = ModelRequest(messages, plan.tools, plan.output.spec, settings, plan.model)
+    output = plan.output.spec
     key = f"turn/{state.turn}/model"
     if state.output_tries:
         key = f"{key}/retry/{state.output_tries}"
+        if output is not None:
+            output = structs.replace(output, temperature=state.output_tries / 10)
+    request = ModelRequest(messages, plan.tools, output, settings, plan.model)
     return state, CallModel(key, request), reflection
 
 

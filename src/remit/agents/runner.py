@@ -246,7 +246,7 @@ class Runner(Control):
         run_id = new_id("run", self.clock.now_ms(), self.clock.random_bits(80))
         spec = {"messages": request.messages, "tools": [t.name for t in request.tools], "base_url": handle_url(handle)}
         names: tuple[str, ...] = getattr(model, "names", ())  # a policy's models
-        remit, remit_data = only_model(self.ceiling, model.name, names)
+        remit, remit_data, cleared = only_model(self.ceiling, model.name, names)
         started = RunStarted(
             "", request.messages[-1].text[:200] if request.messages else "", model.name, spec, remit_data
         )
@@ -263,6 +263,7 @@ class Runner(Control):
             handles=_no_handles,
             listener=listener,
             authority=self._authority(remit, run_id),
+            cleared=cleared,
         )
         scope.screen = self.gate.screening.begin(scope.emit)
         status, error = "failed", None
@@ -451,11 +452,11 @@ class Runner(Control):
 
 
 @lru_cache(maxsize=256)
-def only_model(ceiling: Remit, name: str, names: tuple[str, ...]) -> tuple[Remit, Any]:
-    """What a model call outside a loop may do, and the same as it is journalled: naming a model grants it."""
+def only_model(ceiling: Remit, name: str, names: tuple[str, ...]) -> tuple[Remit, Any, set[Any] | None]:
+    """What a model call outside a loop may do, as it is journalled, and what was ruled: naming a model grants it."""
     also = [f"model:{each}" for each in names] + ([f"model:cache:{name}"] if names else [])
     remit = ceiling.meet(Remit().with_implied([f"model:{name}", *also]))
-    return remit, msgspec.Raw(msgspec.json.encode(remit.data()))
+    return remit, msgspec.Raw(msgspec.json.encode(remit.data())), set() if remit.timeless else None
 
 
 def with_messages(spec: Any, messages: tuple[Message, ...]) -> Any:

@@ -29,11 +29,14 @@ class ToolSpec(Struct, frozen=True):
     schema: dict[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
 
 
-class OutputSpec(Struct, frozen=True):
+class OutputSpec(Struct, frozen=True, omit_defaults=True):
     """The asked form of the answer: a JSON Schema with a name."""
 
     name: str
     schema: dict[str, Any]
+    temperature: float = 0.0
+    """how such an answer is sampled where `Settings` say nothing and the model takes it: 0, then 0.1 more at each
+    further try. Source: spec/models.md 12"""
 
 
 class Settings(Struct, frozen=True, omit_defaults=True):

@@ -20,6 +20,9 @@ from remit.wire.sse import MAX_STRAY_BYTES, Frame
 
 MAX_FRAME_BYTES: Final = 24 * 1024 * 1024  # Source: the specification allows a payload of 24 MiB
 MAX_HEADER_BYTES: Final = 128 * 1024
+MAX_KNOWN, MAX_KNOWN_BYTES = 64, 512
+_EVENTS: Final[dict[bytes, bytes]] = {}
+"""header blocks of events seen, with the event's name: a stream repeats a handful of them at every frame"""
 _PRELUDE: Final = 12
 _TRAILER: Final = 4
 # header value type -> size in bytes; 6 and 7 carry their own length
@@ -58,7 +61,7 @@ class EventStreamParser:
                 size = self._size(at)
                 if not size or len(self._buffer) - at < size:
                     break
-                frame = _frame(bytes(memoryview(self._buffer)[at : at + size]))
+                frame = _frame(bytes(self._buffer[at : at + size]))
                 at += size
                 self._taken = True
                 yield frame
@@ -90,8 +93,11 @@ def _frame(raw: bytes) -> Frame:
     if crc32(memoryview(raw)[:-_TRAILER]) != checksum:
         raise _broken("the checksum of a frame does not hold")
     (length,) = struct.unpack_from(">I", raw, 4)
-    headers = _headers(raw[_PRELUDE : _PRELUDE + length])
-    payload = raw[_PRELUDE + length : -_TRAILER]
+    written, payload = raw[_PRELUDE : _PRELUDE + length], raw[_PRELUDE + length : -_TRAILER]
+    known = _EVENTS.get(written)
+    if known is not None:
+        return known, payload
+    headers = _headers(written)
     kind = headers.get(b":message-type", b"event")
     if kind == b"exception":
         return b"exception:" + headers.get(b":exception-type", b""), payload or b"{}"
@@ -100,7 +106,10 @@ def _frame(raw: bytes) -> Frame:
         from remit.wire.reading import as_json
 
         return b"error:" + headers.get(b":error-code", b""), payload or as_json({"message": said}).encode()
-    return headers.get(b":event-type", b""), payload
+    event = headers.get(b":event-type", b"")
+    if length <= MAX_KNOWN_BYTES and len(_EVENTS) < MAX_KNOWN:
+        _EVENTS[written] = event
+    return event, payload
 
 
 def _headers(raw: bytes) -> dict[bytes, bytes]:

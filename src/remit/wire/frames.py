@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from remit.core.model import Reply, StreamEvent
 from remit.errors import ModelError
 from remit.wire.provider_errors import http_error
+from remit.wire.reading import as_json, read_object
 from remit.wire.sse import Frame, SseParser
 
 _FIELDS: Final = (b"data", b"event", b"id", b"retry")
@@ -37,13 +38,48 @@ class Framing(Protocol):
         ...
 
 
+class Positions:
+    """Where the blocks of a reply stand: by their index; in order of appearance where that is missing or impossible.
+
+    A server may give the same index to block after block: each block that begins stands alone.
+    """
+
+    __slots__ = ("_latest", "_next", "_of")
+
+    def __init__(self) -> None:
+        self._of: dict[int, int] = {}  # index -> position of the block that it means now
+        self._next = 0
+        self._latest = 0
+
+    def known(self, number: int | None) -> int | None:
+        """The position that an index means now; None = no block began there."""
+        return None if number is None else self._of.get(number)
+
+    def begin(self, number: int | None) -> int:
+        """The position of a block that begins."""
+        position = self._next if number is None else max(number, self._next) if number in self._of else number
+        if number is not None:
+            self._of[number] = position
+        self._next, self._latest = max(self._next, position + 1), position
+        return position
+
+    def at(self, number: int | None) -> int:
+        """The position of the block that grows; one begins where there is none."""
+        position = (self._latest if self._next else None) if number is None else self._of.get(number)
+        if position is None:
+            return self.begin(number)
+        self._latest = position
+        return position
+
+
 class FrameDecoder(ABC):
     """Base of all stream decoders; subclasses give `frame`, `ended` and `reply`."""
 
     def __init__(self, whole: Callable[[bytes], Reply], framing: Framing | None = None) -> None:
         self._whole_body = whole
         self._sse: Framing = SseParser() if framing is None else framing
-        self._raw: list[Any] = []
+        self._raw = bytearray()
+        """the frames' JSON, each after a comma; as objects many small deltas would take ten times as much"""
         self._done = False  # [DONE] was seen; later frames are ignored
         self._first = b""  # the first frame's data
         self._error: ModelError | None = None
@@ -84,6 +120,19 @@ class FrameDecoder(ABC):
             raise self._cut()
         return self.reply()
 
+    def read(self, data: bytes, name: str = "") -> dict[str, Any]:
+        """The object of a frame, which is kept for `Reply.raw` (under `name`, where that is not in it)."""
+        fields = read_object(data)
+        if b"\\u" in data or not data.startswith(b"{"):
+            data = as_json(fields).encode()  # it may have needed repair
+        self._raw += b",{%b:%b}" % (as_json(name).encode(), data) if name else b"," + data
+        return fields
+
+    @property
+    def source(self) -> bytes:
+        """All frames, as one JSON list."""
+        return b"[%b]" % bytes(self._raw[1:])
+
     @abstractmethod
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame of JSON."""
@@ -112,6 +161,8 @@ class FrameDecoder(ABC):
             if not self._first:
                 self._first = data
             self.frame(event, data, out)
+            # Nothing after the end counts, whether it came with the end's own bytes or later.
+            self._done = self.closed
 
     def _unframed(self, body: bytes) -> Reply:
         # The server ignored "stream": a JSON reply or error, or a text, instead of an event stream.

@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from remit.errors import Invalid
 
 MODES: Final = ("", "auto", "on", "1h", "off")
+_LEAST: Final = 1024  # tokens; no model keeps less
 MAX_TURNS: Final = 2  # with tools and system: the four marks that a request may have
 _LONG: Final = re.compile(r"haiku-4-5|opus-4-[567]")
 _MIDDLE: Final = re.compile(r"claude-3-haiku|3-5-haiku")
-_NONE: Final = re.compile(r"claude-(?:instant|v?[12]\b|3-sonnet)")
+_CLAUDE: Final = re.compile(r"^(?!.*claude-(?:instant|v?[12]\b|3-sonnet)).*claude")
 # On Bedrock a mark that the model does not know is an error, so the older models are named one by one.
 _BEDROCK: Final = re.compile(
     r"anthropic\.claude-(?:3-5-haiku|3-7-sonnet|3-5-sonnet-20241022|(?:opus|sonnet|haiku|[a-z]+)-[4-9])|amazon\.nova"
@@ -45,63 +46,67 @@ def mode_of(asked: str, default: str) -> str:
 
 def minimum(model: str) -> int:
     """Tokens that a prefix needs before the model's provider keeps it."""
-    return 4096 if _LONG.search(model) else 2048 if _MIDDLE.search(model) else 1024
+    return 4096 if _LONG.search(model) else 2048 if _MIDDLE.search(model) else _LEAST
 
 
-def marked_messages(body: dict[str, Any], raw: bytes, model: str, mode: str) -> dict[str, Any] | None:
-    """The body of anthropic-messages with its `cache_control` marks; None = it stays as it is.
+class Form(NamedTuple):
+    """How a family writes its marks."""
+
+    word: str
+    """the field that is a mark"""
+    kind: str
+    """its type"""
+    alone: bool
+    """a mark is an item of its own behind what it ends, not a field of the last item"""
+    tools_in: str
+    """the object of the body that holds the tools; "" = the body itself"""
+    known: re.Pattern[str]
+    """models that mode auto marks for"""
+    bare_tools: str
+    """models whose tools take no mark have this in their name; "" = all do"""
+
+
+MESSAGES: Final = Form("cache_control", "ephemeral", False, "", _CLAUDE, "")
+CONVERSE: Final = Form("cachePoint", "default", True, "toolConfig", _BEDROCK, "amazon.nova")
+
+
+def marked(form: Form, body: dict[str, Any], raw: bytes, model: str, mode: str) -> dict[str, Any] | None:
+    """The body with its marks; None = it stays as it is.
 
     Args:
+        form: how its family writes them.
         body: as encoded; it is not changed.
         raw: the body's bytes.
         model: its name at the provider.
         mode: as `mode_of` gave it.
     """
-    least = 4 * minimum(model)
-    known = "claude" in model and not _NONE.search(model)
-    if mode == "off" or len(raw) < least or b'"cache_control"' in raw or (mode in ("", "auto") and not known):
+    if len(raw) < 4 * _LEAST or mode == "off" or f'"{form.word}"'.encode() in raw:
         return None
-    mark = {"cache_control": {"type": "ephemeral", "ttl": "1h"} if mode == "1h" else {"type": "ephemeral"}}
+    least = 4 * minimum(model)
+    if len(raw) < least or (mode in ("", "auto") and not form.known.search(model)):
+        return None
+    mark = {form.word: {"type": form.kind, "ttl": "1h"} if mode == "1h" else {"type": form.kind}}
+
+    def ended(items: list[Any]) -> list[Any]:
+        return [*items, mark] if form.alone else [*items[:-1], {**items[-1], **mark}]
+
     made, size = dict(body), 0
-    tools, system = body.get("tools"), body.get("system")
+    holder, system = body.get(form.tools_in, {}) if form.tools_in else body, body.get("system")
+    tools = holder.get("tools")
     if tools:
         size = len(msgspec.json.encode(tools))
-        if size >= least:
-            made["tools"] = [*tools[:-1], {**tools[-1], **mark}]
+        if size >= least and not (form.bare_tools and form.bare_tools in model):
+            made.update(
+                {form.tools_in: {**holder, "tools": ended(tools)}} if form.tools_in else {"tools": ended(tools)}
+            )
     if system:
         blocks = [{"type": "text", "text": system}] if isinstance(system, str) else list(system)
         size += len(msgspec.json.encode(blocks))
         if size >= least:
-            made["system"] = [*blocks[:-1], {**blocks[-1], **mark}]
-    if _goes_on(body, mode, bool(tools)):
-        made["messages"] = _turns(body["messages"], lambda content: _last_block(content, mark))
+            made["system"] = ended(blocks)
+    if mode in ("on", "1h") or tools or any(turn["role"] == "assistant" for turn in body["messages"]):
+        made["messages"] = _turns(body["messages"], ended)
     return made
-
-
-def marked_converse(body: dict[str, Any], raw: bytes, model: str, mode: str) -> dict[str, Any] | None:
-    """The body of bedrock-converse with its `cachePoint` marks; as `marked_messages`. Nova takes none after tools."""
-    least = 4 * minimum(model)
-    known = _BEDROCK.search(model) is not None
-    if mode == "off" or len(raw) < least or b'"cachePoint"' in raw or (mode in ("", "auto") and not known):
-        return None
-    point = {"cachePoint": {"type": "default", "ttl": "1h"} if mode == "1h" else {"type": "default"}}
-    made, size = dict(body), 0
-    config, system = body.get("toolConfig"), body.get("system")
-    if config:
-        size = len(msgspec.json.encode(config))
-        if size >= least and "amazon.nova" not in model:
-            made["toolConfig"] = {**config, "tools": [*config["tools"], point]}
-    if system:
-        size += len(msgspec.json.encode(system))
-        if size >= least:
-            made["system"] = [*system, point]
-    if _goes_on(body, mode, bool(config)):
-        made["messages"] = _turns(body["messages"], lambda content: [*content, point])
-    return made
-
-
-def _goes_on(body: dict[str, Any], mode: str, tools: bool) -> bool:
-    return mode in ("on", "1h") or tools or any(turn["role"] == "assistant" for turn in body["messages"])
 
 
 def _turns(turns: list[dict[str, Any]], marked: Callable[[list[Any]], list[Any]]) -> list[dict[str, Any]]:
@@ -113,7 +118,3 @@ def _turns(turns: list[dict[str, Any]], marked: Callable[[list[Any]], list[Any]]
             made[at] = {**made[at], "content": marked(content)}
             left -= 1
     return made
-
-
-def _last_block(content: list[Any], mark: dict[str, Any]) -> list[Any]:
-    return [*content[:-1], {**content[-1], **mark}]

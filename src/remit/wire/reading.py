@@ -7,12 +7,17 @@ A missing field and `null` are the same thing: the empty value.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from remit.core.messages import Echo
 from remit.errors import ModelError
+
+Count = Annotated[int, Meta(ge=0, le=10**15)]
+"""a token count, for typed decoders; what they refuse, `count` judges"""
+Nought = Annotated[int, Meta(ge=0, le=0)]
 
 MAX_DEPTH: Final = 100  # nesting of JSON; real replies stay below 20
 MAX_COUNT: Final = 10**15  # tokens; more is a lie and would not fit an int64 sum
@@ -78,6 +83,16 @@ def brackets(data: bytes | str) -> int:
     if isinstance(data, str):
         return data.count("{") + data.count("[")
     return data.count(b"{") + data.count(b"[")
+
+
+def is_plain_json(body: bytes) -> bool:
+    """Whether a typed decoder may skip parts of it: what is skipped is not checked for UTF-8 and depth."""
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return False
+    return brackets(body) <= MAX_DEPTH
 
 
 def _too_deep(value: Any) -> bool:
@@ -154,9 +169,12 @@ def count(source: dict[str, Any], key: str) -> int:
 
 
 def index(source: dict[str, Any], key: str) -> int | None:
-    """A small position; None when it is missing or no number."""
+    """The number by which a server names a block or a call; None when it is missing or no number.
+
+    It tells blocks apart and orders them, nothing more: a negative or huge one does that as well.
+    """
     value = source.get(key)
-    return value if type(value) is int and 0 <= value < 100_000 else None
+    return value if type(value) is int else None
 
 
 def arguments(raw: Any) -> tuple[dict[str, Any], str]:

@@ -50,6 +50,7 @@ def test_cost_shows_caps_and_resets_them(capsys: pytest.CaptureFixture[str]) -> 
     """With [cost] on the caps are shown; reset counts accounts; export has a header; off = an error."""
     settings("[cost]\non = true\nday_usd = 2.5\n")
     found = result(capsys, "cost", "status")
+    assert found == result(capsys, "cost") == result(capsys, "cost", "--runs", "7", "status")
     caps = found["caps"]
     assert isinstance(caps, dict) and sorted(c["cap_usd"] for c in caps.values()) == [2.5, 100.0]
     assert result(capsys, "cost", "reset")["accounts"] == 0

@@ -125,14 +125,12 @@ def test_a_request_of_everything() -> None:
 
 
 def test_quirks_of_the_service() -> None:
-    """Tools of a history are declared; a form is asked in words; a document gets a text; thinking bans sampling."""
+    """Tools of a history are declared; a document gets a text; thinking bans sampling."""
     history = (Message("assistant", (ToolCall("1", "g"),)), Message("tool", (ToolResult("1", "g", "ok"),)))
     for settings, tools in ((Settings(), ()), (Settings(tool_choice="none"), (TOOL,))):
         sent = body(*history, tools=tools, settings=settings)
         assert [t["toolSpec"]["name"] for t in sent["toolConfig"]["tools"]] == ["g"]
     assert "toolConfig" not in body(Message("user", "x"))
-    worded = body(Message("user", "x"), model="amazon.nova-micro-v1:0", output=OutputSpec("o", {"title": "T"}))
-    assert "outputConfig" not in worded and '"title":"T"' in worded["system"][0]["text"]
     assert "text" in body(Message("user", (File(b"a", "text/csv"),)))["messages"][0]["content"][0]
     thinking = body(Message("user", "x"), settings=Settings(thinking_tokens=1024, temperature=0.1))
     assert thinking["additionalModelRequestFields"]["thinking"] == {"type": "enabled", "budget_tokens": 1024}

@@ -113,7 +113,7 @@ class GgufModel:
 def _arguments(request: ModelRequest) -> dict[str, Any]:
     body = body_of(request, True)
     given: dict[str, Any] = {key: body[key] for key in _SENT if key in body}
-    given.setdefault("temperature", TEMPERATURE)
+    given.setdefault("temperature", TEMPERATURE if request.output is None else request.output.temperature)
     given.setdefault("top_p", TOP_P)
     given["max_tokens"] = body.get("max_tokens") or body.get("max_completion_tokens") or MAX_TOKENS
     if "stop" in given:

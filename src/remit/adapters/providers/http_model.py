@@ -24,8 +24,9 @@ from remit.ports.wire import Codec, StreamDecoder
 
 FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
 IDLE_S: Final = 120.0
-STREAM_S: Final = 3600.0  # a whole stream; one that drips forever passes every shorter deadline
+TOTAL_S: Final = 3600.0  # a whole answer; one that drips forever passes every shorter deadline
 DRAIN_S: Final = 1.0  # after the end marker; what is left then is only the end of the body
+MIN_MASKED: Final = 8  # characters of a key that is masked in replies
 _AGENT: Final = "remit"
 
 
@@ -50,7 +51,19 @@ class HttpModel:
     """
 
     __slots__ = (
-        *("_accept", "_codec", "_headers", "_http", "_key", "_local", "_model", "_profile", "_secrets"),
+        *(
+            "_accept",
+            "_codec",
+            "_headers",
+            "_http",
+            "_key",
+            "_lacking",
+            "_local",
+            "_masked",
+            "_model",
+            "_profile",
+            "_secrets",
+        ),
         *("_signer", "_stream_url", "_unkeyed", "answered", "name", "secret_needs", "url"),
     )
 
@@ -67,11 +80,14 @@ class HttpModel:
         self.answered: Mapping[str, str] = {}
         """headers of the newest good answer; limits of rate read in them what the provider has left"""
         self._profile = profile
+        self._lacking: set[str] = set()  # forms of an answer that the model is known to lack
         self._codec = codec
         self._model = name
         self._http = http
         self._key = api_key
         names = handle_names(api_key)
+        # Short ones, which local servers take, could be words of a text; one in the vault the egress masks.
+        self._masked = api_key.encode() if len(api_key) >= MIN_MASKED and not names else b""
         self._secrets = tuple((name, "header") for name in names)
         self.secret_needs = tuple(secret(name, parse_url(base_url).host) for name in names)
         """its key, where that lies in the vault: naming the model grants it, and a denial stands against it"""
@@ -104,6 +120,9 @@ class HttpModel:
             reply = self._codec.decode(answer.body)
         except ModelError as error:
             raise self._error(error, answer.body) from None
+        body = answer.body
+        if self._masked and (self._masked in body or b"\\u00" in body or b"\\/" in body):  # escapes may hide it
+            reply = self._without_key(reply)
         return _mended(reply, request) if self._local else reply
 
     def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
@@ -112,7 +131,11 @@ class HttpModel:
 
     async def _pieces(self, request: ModelRequest) -> AsyncGenerator[StreamEvent, None]:
         sent = self._sent(request, stream=True)
-        decoder = self._codec.stream()
+        decoder, mask = self._codec.stream(), None
+        if self._masked:
+            from remit.adapters.providers._key_echo import KeyMask
+
+            mask = KeyMask(self._key)
         begun = False
         try:
             async with self._http.stream(sent) as answer:
@@ -124,11 +147,15 @@ class HttpModel:
                 async for chunk in chunks:
                     begun = True
                     for event in decoder.feed(chunk):
-                        yield event
+                        if mask is None:
+                            yield event
+                        else:
+                            for shown in mask.events(event):
+                                yield shown
                     if _ended(decoder):
                         await _drain(chunks)
                         break
-                reply = decoder.finish()
+                reply = self._without_key(decoder.finish())
         except ModelError as error:
             raise self._error(error) from None
         except (Unavailable, Exhausted) as error:
@@ -149,29 +176,55 @@ class HttpModel:
         if self._signer is not None:
             headers = (*headers, *self._signer.headers(url, headers, body))
         return HttpRequest("POST", url, headers, body, first_byte_s=FIRST_BYTE_S, idle_s=IDLE_S,
-                           total_s=STREAM_S if stream else None, secrets=self._secrets)  # fmt: skip
+                           total_s=TOTAL_S, secrets=self._secrets)  # fmt: skip
 
     async def _formed(self, request: ModelRequest) -> Reply:
-        """One attempt for an answer of an asked form."""
-        from remit.adapters.providers._answer_form import formed  # most requests ask for no form
+        """One attempt for an answer of an asked form; a form that the provider refuses is asked for in another way."""
+        from remit.adapters.providers._answer_form import Forms  # most requests ask for no form
         from remit.wire.answer_tool import answered
 
-        asked, tool = formed(self._profile, replace(request, model=self._model))
-        reply = await self._request(asked)
-        return answered(reply, tool) if tool else reply
+        forms = Forms(self._profile, replace(request, model=self._model), self._lacking)
+        while True:
+            asked, tool = forms.sent
+            try:
+                reply = await self._request(asked)
+            except ModelError as error:
+                if not forms.refused(error):
+                    raise
+                continue
+            forms.answered()
+            return answered(reply, tool) if tool else reply
 
     async def _formed_pieces(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         from contextlib import aclosing
 
-        from remit.adapters.providers._answer_form import formed
+        from remit.adapters.providers._answer_form import Forms
         from remit.wire.answer_tool import AnswerDeltas
 
-        asked, tool = formed(self._profile, replace(request, model=self._model))
-        deltas = AnswerDeltas(tool) if tool else None
-        async with aclosing(self._pieces(asked)) as events:
-            async for event in events:
-                for shown in (event,) if deltas is None else deltas.events(event):
-                    yield shown
+        forms, begun = Forms(self._profile, replace(request, model=self._model), self._lacking), False
+        while True:
+            asked, tool = forms.sent
+            deltas = AnswerDeltas(tool) if tool else None
+            try:
+                async with aclosing(self._pieces(asked)) as events:
+                    async for event in events:
+                        if not begun:
+                            begun = True
+                            forms.answered()
+                        for shown in (event,) if deltas is None else deltas.events(event):
+                            yield shown
+            except ModelError as error:
+                if begun or not forms.refused(error):
+                    raise
+            else:
+                return
+
+    def _without_key(self, reply: Reply) -> Reply:
+        if not self._masked:
+            return reply
+        from remit.adapters.providers._key_echo import without_key
+
+        return without_key(reply, self._key)
 
     def _error(self, error: ModelError, body: bytes = b"") -> ModelError:
         """The error without the key, which a provider may repeat in any form of its message."""

@@ -12,6 +12,7 @@ from remit.errors import ModelError
 from remit.wire import prompt_cache
 from remit.wire.anthropic_messages.decode import WIRE, decode
 from remit.wire.anthropic_messages.encode import body_of
+from remit.wire.anthropic_messages.plain import decode_plain
 from remit.wire.anthropic_messages.stream import StreamDecoder
 from remit.wire.provider_errors import http_error
 
@@ -41,12 +42,12 @@ class MessagesCodec:
             body.update(request.settings.extra)
         raw = _ENCODER.encode(body)
         mode = prompt_cache.mode_of(request.settings.prompt_cache, self._caching)
-        marked = prompt_cache.marked_messages(body, raw, request.model, mode)
+        marked = prompt_cache.marked(prompt_cache.MESSAGES, body, raw, request.model, mode)
         return raw if marked is None else _ENCODER.encode(marked)
 
     def decode(self, body: bytes) -> Reply:
         """A whole successful reply."""
-        return decode(body)
+        return decode_plain(body) or decode(body)
 
     def stream(self) -> StreamDecoder:
         """A decoder for one streamed reply."""

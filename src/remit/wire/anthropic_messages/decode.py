@@ -21,7 +21,7 @@ from remit.wire.reading import arguments, bad_reply, count, label, obj, objects,
 
 WIRE: Final = "anthropic-messages"
 
-_STOPS: Final[dict[str, StopReason]] = {
+STOPS: Final[dict[str, StopReason]] = {
     "": "end",
     "end_turn": "end",
     "tool_use": "end",  # without a client call; with one the reply is tool_use anyway
@@ -71,7 +71,7 @@ def reply_of(message: dict[str, Any], blocks: list[dict[str, Any]], raw: Any) ->
             parts.append(Thinking("", text(block, "data"), Echo(WIRE, block)))
         else:
             parts.append(Data(None, text(block, "type") or "block", Echo(WIRE, block)))
-    stop: StopReason = "tool_use" if called else _STOPS.get(text(message, "stop_reason"), "other")
+    stop: StopReason = "tool_use" if called else STOPS.get(text(message, "stop_reason"), "other")
     usage = usage_of(obj(message, "usage"))
     return Reply(tuple(parts), stop, usage, label(message, "model"), label(message, "id"), raw)
 

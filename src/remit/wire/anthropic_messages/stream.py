@@ -12,9 +12,9 @@ from typing import Any, Final
 from remit.core.model import Reply, StreamEvent, TextDelta, ThinkingDelta, ToolCallDelta
 from remit.errors import ModelError
 from remit.wire.anthropic_messages.decode import decode, reply_of
-from remit.wire.frames import FrameDecoder
+from remit.wire.frames import FrameDecoder, Positions
 from remit.wire.provider_errors import body_error, error_in
-from remit.wire.reading import EMPTY, arguments, index, obj, read_json, read_object, text
+from remit.wire.reading import EMPTY, arguments, index, obj, read_json, text
 
 # delta type -> the field of it that grows
 _FIELDS: Final = {
@@ -36,7 +36,7 @@ class StreamDecoder(FrameDecoder):
         self._blocks: dict[int, dict[str, Any]] = {}
         self._pieces: dict[int, dict[str, list[str]]] = {}  # index -> field -> pieces
         self._citations: dict[int, list[Any]] = {}
-        self._latest = 0
+        self._positions = Positions()
         self._calls: dict[int, int] = {}  # index -> number of the call
         self._stopped = False
 
@@ -52,13 +52,12 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        fields = read_object(data)
-        self._raw.append(fields)
+        fields = self.read(data)
         kind = text(fields, "type") or event.decode("ascii", "replace")
         if kind == "content_block_delta":
-            self._delta(self._at(fields), obj(fields, "delta"), out)
+            self._delta(self._positions.at(index(fields, "index")), obj(fields, "delta"), out)
         elif kind == "content_block_start":
-            self._start(self._at(fields, new=True), obj(fields, "content_block"), out)
+            self._begin(index(fields, "index"), obj(fields, "content_block"), out)
         elif kind == "message_start":
             self._message = dict(obj(fields, "message"))
             self._count(obj(self._message, "usage"))
@@ -73,12 +72,11 @@ class StreamDecoder(FrameDecoder):
     def _count(self, usage: dict[str, Any]) -> None:
         self._usage.update({key: value for key, value in usage.items() if value is not None})
 
-    def _at(self, fields: dict[str, Any], new: bool = False) -> int:
-        position = index(fields, "index")
-        if position is None:
-            position = len(self._blocks) if new else self._latest
-        self._latest = position
-        return position
+    def _begin(self, number: int | None, block: dict[str, Any], out: list[StreamEvent]) -> None:
+        known = self._positions.known(number)
+        if known is not None and block.get("id") and block["id"] == self._blocks.get(known, EMPTY).get("id"):
+            return  # sent twice
+        self._start(self._positions.begin(number), block, out)
 
     def _start(self, position: int, block: dict[str, Any], out: list[StreamEvent]) -> None:
         self._blocks[position] = dict(block)
@@ -135,7 +133,7 @@ class StreamDecoder(FrameDecoder):
         """The folded reply."""
         blocks = [self._block(position) for position in sorted(self._blocks)]
         message = {**self._message, "usage": self._usage or EMPTY}
-        return reply_of(message, blocks, self._raw)
+        return reply_of(message, blocks, self.source)
 
 
 def _server_input(written: str) -> Any:

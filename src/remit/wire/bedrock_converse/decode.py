@@ -22,7 +22,7 @@ from remit.wire.reading import arguments, bad_reply, count, label, obj, objects,
 
 WIRE: Final = "bedrock-converse"
 
-_STOPS: Final[dict[str, StopReason]] = {
+STOPS: Final[dict[str, StopReason]] = {
     "": "end",
     "end_turn": "end",
     "tool_use": "end",  # without a call that remains; with one the reply is tool_use anyway
@@ -69,7 +69,7 @@ def reply_of(response: dict[str, Any], blocks: list[dict[str, Any]], raw: Any) -
             parts.append(_call(block, use, call_id))
         else:
             parts.append(_part(block))
-    stop: StopReason = "tool_use" if called else _STOPS.get(text(response, "stopReason"), "other")
+    stop: StopReason = "tool_use" if called else STOPS.get(text(response, "stopReason"), "other")
     return Reply(tuple(parts), stop, usage_of(obj(response, "usage")), "", "", raw)
 
 

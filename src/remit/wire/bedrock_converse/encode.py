@@ -4,8 +4,7 @@ Turns must alternate, so adjacent messages of a side are merged; tool results co
 turn. Blank texts are refused by the API and left out. A history with calls needs a `toolConfig`
 even when no tool is offered: then the tools that it names are declared. `tool_choice` none has no
 word here: no tool is offered. What only one maker's models know (thinking, effort) travels in
-`additionalModelRequestFields`. Structured output is `outputConfig` where the model takes it, else
-it is asked for in words.
+`additionalModelRequestFields`. Structured output is `outputConfig`.
 
 Source: Amazon Bedrock API reference "Converse", "Message", "ToolConfiguration", "DocumentBlock"; user guide
 "Structured outputs", "Extended thinking"; Amazon Nova user guide "Reasoning".
@@ -21,15 +20,9 @@ from remit.core.model import ModelRequest, Settings
 from remit.errors import Invalid
 from remit.wire import media
 from remit.wire.bedrock_converse.decode import WIRE
-from remit.wire.prompted import instruction
 from remit.wire.reading import as_json, echo_of
 from remit.wire.schemas import closed, schema_name
 
-# Models whose structured output the service constrains. Source: Bedrock user guide "Structured outputs".
-CONSTRAINED: Final = re.compile(
-    r"anthropic\.claude-(?:(?:sonnet|haiku|opus)-4-[5-9]|[a-z]+-[5-9])|openai\.gpt-oss|qwen\.|minimax\.|moonshot"
-    r"|mistral\.(?:mistral-large-3|ministral|magistral)|deepseek\.v3|google\.gemma"
-)
 _FORMATS: Final = {
     "application/pdf": "pdf",
     "text/csv": "csv",
@@ -49,8 +42,6 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
     """The request as JSON, before `extra`; the model is in the path."""
     system, turns = turns_of(request.messages)
     settings = request.settings
-    if request.output is not None and not CONSTRAINED.search(request.model):
-        system.append({"text": instruction(request.output)})
     body: dict[str, Any] = {"messages": turns}
     if system:
         body["system"] = system
@@ -60,7 +51,7 @@ def body_of(request: ModelRequest) -> dict[str, Any]:
     tools = _tools(request)
     if tools:
         body["toolConfig"] = tools
-    if request.output is not None and CONSTRAINED.search(request.model):
+    if request.output is not None:
         form = {"name": schema_name(request.output.name), "schema": as_json(closed(request.output.schema))}
         body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": form}}}
     more = _fields(request.model, settings)

@@ -15,9 +15,9 @@ from typing import Any, Final
 from remit.core.model import Reply, StreamEvent, TextDelta, ThinkingDelta, ToolCallDelta
 from remit.wire.bedrock_converse.decode import decode, reply_of
 from remit.wire.event_stream import EventStreamParser
-from remit.wire.frames import FrameDecoder
+from remit.wire.frames import FrameDecoder, Positions
 from remit.wire.provider_errors import body_error
-from remit.wire.reading import EMPTY, bad_reply, index, label, obj, objects, read_json, read_object, text
+from remit.wire.reading import EMPTY, bad_reply, index, label, obj, objects, read_json, text
 
 _SERVER: Final = "server_tool_use"
 
@@ -30,6 +30,7 @@ class StreamDecoder(FrameDecoder):
         self._response: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
         self._pieces: dict[tuple[int, str], list[str]] = {}  # (index, field) -> pieces of a text
+        self._positions = Positions()
         self._calls: dict[int, int] = {}  # index -> number of the call
         self._stopped = False
         self._counted = False
@@ -46,15 +47,14 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        fields = read_object(data)
         name, _, kind = event.decode("ascii", "replace").partition(":")
+        fields = self.read(data, name)
         if kind or name in ("exception", "error"):
             raise body_error({"message": fields.get("message") or fields.get("Message") or kind, "type": kind})
-        self._raw.append({name: fields})
         if name == "contentBlockDelta":
-            self._delta(index(fields, "contentBlockIndex") or 0, obj(fields, "delta"), out)
+            self._delta(self._positions.at(index(fields, "contentBlockIndex")), obj(fields, "delta"), out)
         elif name == "contentBlockStart":
-            self._start(index(fields, "contentBlockIndex") or 0, obj(fields, "start"), out)
+            self._start(index(fields, "contentBlockIndex"), obj(fields, "start"), out)
         elif name == "messageStop":
             self._stopped = True
             self._response["stopReason"] = fields.get("stopReason")
@@ -64,7 +64,11 @@ class StreamDecoder(FrameDecoder):
         elif name.endswith("Exception"):
             raise body_error({"message": fields.get("message") or name, "type": name})
 
-    def _start(self, position: int, start: dict[str, Any], out: list[StreamEvent]) -> None:
+    def _start(self, number: int | None, start: dict[str, Any], out: list[StreamEvent]) -> None:
+        known = self._positions.known(number)
+        if known is not None and start == self._blocks.get(known):
+            return  # sent twice
+        position = self._positions.begin(number)
         self._blocks[position] = {key: dict(obj(start, key)) for key in start if type(start[key]) is dict}
         use = obj(start, "toolUse")
         if use and use.get("type") != _SERVER:
@@ -145,7 +149,7 @@ class StreamDecoder(FrameDecoder):
     def reply(self) -> Reply:
         """The folded reply."""
         blocks = [block for position in sorted(self._blocks) if (block := self._block(position))]
-        return reply_of(self._response or EMPTY, blocks, self._raw)
+        return reply_of(self._response or EMPTY, blocks, self.source)
 
 
 def _input(written: str) -> Any:

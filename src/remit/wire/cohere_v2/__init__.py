@@ -10,6 +10,7 @@ from remit.core.model import ModelRequest, Reply
 from remit.errors import ModelError
 from remit.wire.cohere_v2.decode import WIRE, decode
 from remit.wire.cohere_v2.encode import body_of
+from remit.wire.cohere_v2.plain import decode_plain
 from remit.wire.cohere_v2.stream import StreamDecoder
 from remit.wire.provider_errors import http_error
 
@@ -36,7 +37,7 @@ class CohereCodec:
 
     def decode(self, body: bytes) -> Reply:
         """A whole successful reply."""
-        return decode(body)
+        return decode_plain(body) or decode(body)
 
     def stream(self) -> StreamDecoder:
         """A decoder for one streamed reply."""

@@ -23,7 +23,7 @@ from remit.wire.reading import arguments, as_json, bad_reply, count, label, obj,
 
 WIRE: Final = "cohere-v2"
 
-_STOPS: Final[dict[str, StopReason]] = {
+STOPS: Final[dict[str, StopReason]] = {
     "": "end",
     "COMPLETE": "end",
     "TOOL_CALL": "end",  # without a call that remains; with one the reply is tool_use anyway
@@ -64,7 +64,7 @@ def reply_of(response: dict[str, Any], message: dict[str, Any], raw: Any) -> Rep
     if cited:
         parts.append(Data(None, "citations", Echo(WIRE, {"citations": cited})))
     calls = _calls(message)
-    stop = "tool_use" if calls else _STOPS.get(text(response, "finish_reason").upper(), "other")
+    stop = "tool_use" if calls else STOPS.get(text(response, "finish_reason").upper(), "other")
     usage = usage_of(obj(response, "usage"))
     return Reply((*parts, *calls), stop, usage, label(response, "model"), label(response, "id"), raw)
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from remit.core.model import Reply, StreamEvent, TextDelta, ThinkingDelta, ToolCallDelta
 from remit.wire.cohere_v2.decode import decode, reply_of
-from remit.wire.frames import FrameDecoder
+from remit.wire.frames import FrameDecoder, Positions
 from remit.wire.provider_errors import body_error, error_in
-from remit.wire.reading import index, label, obj, read_object, text
+from remit.wire.reading import index, label, obj, text
 
 _TEXTS: Final = ("text", "thinking")
 
@@ -31,6 +31,7 @@ class StreamDecoder(FrameDecoder):
         self._calls: dict[int, dict[str, Any]] = {}
         self._arguments: dict[int, list[str]] = {}
         self._numbers: dict[int, int] = {}  # index of a call -> its number in the reply
+        self._positions = Positions()  # of calls
         self._citations: list[Any] = []
         self._ended = False
 
@@ -46,8 +47,7 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        fields = read_object(data)
-        self._raw.append(fields)
+        fields = self.read(data)
         kind = text(fields, "type") or event.decode("ascii", "replace")
         delta = obj(fields, "delta")
         message = obj(delta, "message")
@@ -97,9 +97,13 @@ class StreamDecoder(FrameDecoder):
                 out.append(TextDelta(piece) if field == "text" else ThinkingDelta(piece))
 
     def _call(self, fields: dict[str, Any], call: dict[str, Any], out: list[StreamEvent]) -> None:
-        position = index(fields, "index") or 0
         function = obj(call, "function")
         piece = text(function, "arguments")
+        number, position = index(fields, "index"), self._positions.known(index(fields, "index"))
+        begins = fields.get("type") == "tool-call-start"
+        if begins and position is not None and call.get("id") and call["id"] == self._calls[position].get("id"):
+            return  # sent twice
+        position = self._positions.begin(number) if begins else self._positions.at(number)
         known = position in self._calls
         held = self._calls.setdefault(position, {})
         if not known:
@@ -128,4 +132,4 @@ class StreamDecoder(FrameDecoder):
             call["function"]["arguments"] = "".join(self._arguments.get(position, ()))
             calls.append(call)
         message["tool_calls"] = calls
-        return reply_of(self._response, message, self._raw)
+        return reply_of(self._response, message, self.source)

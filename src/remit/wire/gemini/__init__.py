@@ -10,6 +10,7 @@ from remit.core.model import ModelRequest, Reply
 from remit.errors import ModelError
 from remit.wire.gemini.decode import WIRE, decode
 from remit.wire.gemini.encode import body_of
+from remit.wire.gemini.plain import decode_plain
 from remit.wire.gemini.stream import StreamDecoder
 from remit.wire.provider_errors import http_error
 
@@ -37,7 +38,7 @@ class GeminiCodec:
 
     def decode(self, body: bytes) -> Reply:
         """A whole successful reply."""
-        return decode(body)
+        return decode_plain(body) or decode(body)
 
     def stream(self) -> StreamDecoder:
         """A decoder for one streamed reply."""

@@ -23,7 +23,7 @@ from remit.wire.reading import arguments, bad_reply, count, label, obj, objects,
 
 WIRE: Final = "gemini"
 
-_STOPS: Final[dict[str, StopReason]] = {
+STOPS: Final[dict[str, StopReason]] = {
     "": "end",
     "FINISH_REASON_UNSPECIFIED": "end",
     "STOP": "end",
@@ -120,7 +120,7 @@ def _stop(response: dict[str, Any], candidate: dict[str, Any], called: bool) -> 
         return "tool_use"
     if not candidate:
         return "content_filter" if obj(response, "promptFeedback").get("blockReason") else "other"
-    return _STOPS.get(text(candidate, "finishReason"), "other")
+    return STOPS.get(text(candidate, "finishReason"), "other")
 
 
 def _call(part: dict[str, Any], call: dict[str, Any], call_id: str) -> ToolCall:

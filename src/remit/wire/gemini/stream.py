@@ -17,7 +17,7 @@ from remit.wire.frames import FrameDecoder
 from remit.wire.gemini.decode import decode, fold_parts, reply_of
 from remit.wire.gemini.pieces import put
 from remit.wire.provider_errors import body_error, error_in
-from remit.wire.reading import as_json, label, obj, objects, read_object, text
+from remit.wire.reading import as_json, label, obj, objects, text
 
 
 class StreamDecoder(FrameDecoder):
@@ -38,8 +38,7 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        fields = read_object(data)
-        self._raw.append(fields)
+        fields = self.read(data)
         error = error_in(fields)
         if error is None and event == b"error":
             error = body_error(fields)
@@ -93,4 +92,4 @@ class StreamDecoder(FrameDecoder):
 
     def reply(self) -> Reply:
         """The folded reply."""
-        return reply_of(self._response, self._candidate, self._parts, self._raw)
+        return reply_of(self._response, self._candidate, self._parts, self.source)

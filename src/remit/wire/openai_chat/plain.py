@@ -16,10 +16,7 @@ from remit.core.messages import Part, Text
 from remit.core.model import Reply
 from remit.core.usage import Usage
 from remit.wire.openai_chat.decode import STOPS, calls_of
-from remit.wire.reading import MAX_COUNT, MAX_DEPTH, brackets
-
-Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
-Nought = Annotated[int, Meta(ge=0, le=0)]
+from remit.wire.reading import Count, Nought, is_plain_json
 
 
 class _Message(Struct, gc=False, forbid_unknown_fields=True):
@@ -74,8 +71,8 @@ _item: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 def decode_plain(body: bytes) -> Reply | None:
     """The reply of a whole body when it has the plain shape; None = read it the long way."""
-    if not body.isascii() or brackets(body) > MAX_DEPTH:
-        return None  # what is skipped is not checked for UTF-8 and depth
+    if not is_plain_json(body):
+        return None
     try:
         read = _decode(body)
         choice = read.choices[0]

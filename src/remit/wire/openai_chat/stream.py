@@ -13,7 +13,7 @@ from remit.core.model import Reply, StreamEvent, TextDelta, ThinkingDelta, ToolC
 from remit.wire.frames import FrameDecoder
 from remit.wire.openai_chat.decode import chunk_thinking, decode, details_text, reply_of
 from remit.wire.provider_errors import body_error, error_in
-from remit.wire.reading import EMPTY, as_json, bad_reply, index, obj, objects, read_object, text
+from remit.wire.reading import EMPTY, as_json, bad_reply, index, obj, objects, text
 
 _STRINGS = ("reasoning_content", "reasoning", "refusal")
 # message fields that arrive whole and are kept as they came
@@ -41,8 +41,7 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        chunk = read_object(data)
-        self._raw.append(chunk)
+        chunk = self.read(data)
         error = error_in(chunk)
         if error is None and event == b"error":
             error = body_error(chunk)
@@ -122,7 +121,7 @@ class StreamDecoder(FrameDecoder):
         message["content"] = fold_content(self._content)
         message["reasoning_details"] = [_joined(item) for item in self._details]
         message["tool_calls"] = self._calls.items()
-        return reply_of(self._head, message, self._finish, self._usage, self._raw)
+        return reply_of(self._head, message, self._finish, self._usage, self.source)
 
 
 def _grow(item: dict[str, Any], piece: dict[str, Any], texts: tuple[str, ...]) -> None:

@@ -55,9 +55,14 @@ def reply_of(response: dict[str, Any], output: list[dict[str, Any]], raw: Any) -
     status = text(response, "status")
     if status == "failed":
         raise body_error(response.get("error") or {"message": "the response failed"})
+    return reply_of_items(output, usage_of(obj(response, "usage")), response, raw)
+
+
+def reply_of_items(output: list[dict[str, Any]], usage: Usage, response: dict[str, Any], raw: Any) -> Reply:
+    """The same, for a response that has not failed and whose counts are read already."""
     parts: list[Part] = []
     refused = False
-    taken = {text(item, "call_id") for item in output}
+    taken = {text(item, "call_id") for item in output if "call_id" in item}
     number = 0
     for item in output:
         kind = item.get("type")
@@ -77,8 +82,7 @@ def reply_of(response: dict[str, Any], output: list[dict[str, Any]], raw: Any) -
         else:
             part = Data(None, text(item, "type") or "item", Echo(WIRE, item))
         parts.append(part)
-    stop = _stop(response, status, parts, refused)
-    usage = usage_of(obj(response, "usage"))
+    stop = _stop(response, text(response, "status"), parts, refused)
     return Reply(tuple(parts), stop, usage, label(response, "model"), label(response, "id"), raw)
 
 
@@ -93,6 +97,11 @@ def _stop(response: dict[str, Any], status: str, parts: list[Part], refused: boo
 
 
 def _message(item: dict[str, Any]) -> tuple[Text, bool]:
+    content = item.get("content")
+    if type(content) is list and len(content) == 1 and type(content[0]) is dict:
+        only = content[0]
+        if only.get("type") == "output_text" and type(only.get("text")) is str:  # what nearly all of them hold
+            return Text(only["text"], Echo(WIRE, item)), False
     return Text(message_text(item), Echo(WIRE, item)), any(c.get("type") == "refusal" for c in _content(item))
 
 

@@ -14,7 +14,7 @@ from remit.core.model import Reply, StreamEvent, TextDelta, ThinkingDelta, ToolC
 from remit.wire.frames import FrameDecoder
 from remit.wire.openai_responses.decode import decode, reply_of
 from remit.wire.provider_errors import body_error, error_in
-from remit.wire.reading import EMPTY, index, label, obj, objects, read_object, text
+from remit.wire.reading import EMPTY, index, label, obj, objects, text
 
 _FINAL: Final = frozenset(
     ("response.completed", "response.incomplete", "response.failed", "response.done", "response.cancelled")
@@ -36,7 +36,7 @@ class StreamDecoder(FrameDecoder):
         super().__init__(decode)
         self._response: dict[str, Any] = EMPTY
         self._final = False
-        self._last = b""  # the last frame's data
+        self._last, self._numbered = b"", False  # the last frame's data, and whether it has a number
         self._items: dict[int, dict[str, Any]] = {}  # done items, or added ones until they are done
         self._done_items: set[int] = set()
         self._known: dict[tuple[Any, str], int] = {}  # (type, id) -> output_index
@@ -58,12 +58,10 @@ class StreamDecoder(FrameDecoder):
 
     def frame(self, event: bytes, data: bytes, out: list[StreamEvent]) -> None:
         """Fold one frame; deltas go to `out`."""
-        fields = read_object(data)
-        number = index(fields, "sequence_number")
-        if number and data == self._last:
+        if self._numbered and data == self._last:
             return  # sent twice: the same number on the same event
-        self._last = data
-        self._raw.append(fields)
+        fields = self.read(data)
+        self._last, self._numbered = data, bool(index(fields, "sequence_number"))
         kind = text(fields, "type") or event.decode("ascii", "replace")
         if kind == "response.output_text.delta" or kind == "response.refusal.delta":
             self._text(fields, out)
@@ -178,4 +176,4 @@ class StreamDecoder(FrameDecoder):
         else:
             output = [self._item_at(i) for i in sorted(self._items.keys() | self._texts.keys())]
         response = self._response if self._final else {**self._response, "status": "completed"}
-        return reply_of(response, output, self._raw)
+        return reply_of(response, output, self.source)

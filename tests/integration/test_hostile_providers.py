@@ -1,0 +1,512 @@
+"""Providers that mean harm, or are broken past any specification: all six families.
+
+Each gives the right decode or one clear error; nothing grows without bound,
+nothing is shown twice, no credential leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from email.utils import formatdate
+from importlib import import_module
+from typing import Any
+
+import msgspec
+import pytest
+
+import remit
+from integration.hostile_frames import FAMILIES, Frame, whole, written
+from remit.adapters.providers import http_model
+from remit.adapters.providers._key_echo import KeyMask
+from remit.core.messages import Message
+from remit.core.model import ModelRequest, Reply, StreamEnd, StreamReset, TextDelta, ThinkingDelta, ToolCallDelta
+from remit.errors import ModelError
+from remit.ports.http import MAX_BODY_BYTES
+from remit.runtime import Runtime
+from remit.testing import FakeClock
+from remit.testing.wire_replies import streamed
+from remit.testing.wire_replies import whole as whole_reply
+
+KEY = "sk-live-9f8e7d6c5b4a/0123456789+ab"
+CODECS: dict[str, Any] = {wire: import_module(f"remit.wire.{wire.replace('-', '_')}").CODEC for wire in FAMILIES}
+STREAMED_CALLS = [wire for wire in FAMILIES if wire != "gemini"]  # whose arguments come as text, piece by piece
+every_wire = pytest.mark.parametrize("wire", FAMILIES)
+calls_in_pieces = pytest.mark.parametrize("wire", STREAMED_CALLS)
+
+
+def decoded(wire: str, *chunks: bytes) -> tuple[Reply, list[Any]]:
+    """The reply of a stream, and its events."""
+    decoder, events = CODECS[wire].stream(), []
+    for chunk in chunks:
+        events += decoder.feed(chunk)
+    return decoder.finish(), events
+
+
+def text_of(events: list[Any]) -> str:
+    """What a person saw."""
+    return "".join(event.text for event in events if type(event) is TextDelta)
+
+
+def calls_of(reply: Reply) -> list[tuple[str, Any, str]]:
+    """Name, arguments and what was not JSON, by name."""
+    return sorted((call.name, call.arguments, call.invalid) for call in reply.tool_calls)
+
+
+# ---- counts, stop reasons, roles -----------------------------------------------------------------
+
+
+@every_wire
+@pytest.mark.parametrize(("given", "counted"), [(-5, 0), (7.0, 7), (None, 0), (10**15, 10**15)])
+def test_counts_that_can_be_read(wire: str, given: Any, counted: int) -> None:
+    """Negative means unknown, a whole float is a count, a missing one is nothing; what is given last holds."""
+    family = FAMILIES[wire]
+    usage = json.loads(json.dumps(family.usage))
+    *way, last = family.counts[0].split(".")
+    holder = usage
+    for key in way:
+        holder = holder[key]
+    holder[last] = given
+    reply, _ = decoded(wire, whole(family, family.text("hi"), usage=usage))
+    assert (reply.usage.input_tokens, reply.usage.output_tokens) == (counted, 9)
+
+
+@every_wire
+@pytest.mark.parametrize("given", [10**18, 7.5, "7", True, [], {}])
+def test_counts_that_cannot(wire: str, given: Any) -> None:
+    """A count that is none is an error: a price must not be made of it."""
+    family = FAMILIES[wire]
+    usage = json.loads(json.dumps(family.usage))
+    *way, last = family.counts[0].split(".")
+    holder = usage
+    for key in way:
+        holder = holder[key]
+    holder[last] = given
+    with pytest.raises(ModelError) as caught:
+        decoded(wire, whole(family, family.text("hi"), usage=usage))
+    assert caught.value.code == "model_bad_reply" and not caught.value.retryable
+
+
+@every_wire
+def test_no_counts_an_unknown_stop_another_role(wire: str) -> None:
+    """No usage is no tokens; a stop reason that nobody knows is `other`; whoever a delta says it is."""
+    family = FAMILIES[wire]
+    assert decoded(wire, whole(family, family.text("hi"), usage=None))[0].usage.input_tokens == 0
+    assert decoded(wire, whole(family, family.text("hi"), stop="sudden_doubt"))[0].stop_reason == "other"
+    for role in ("user", "system", "tool", 7, None):
+        text = json.dumps([*family.begin(), *family.text("hi"), *family.end(family.stop, family.usage)])
+        frames = [(event, value) for event, value in json.loads(text.replace('"assistant"', json.dumps(role)))]
+        assert decoded(wire, b"".join(written(family, frames)))[0].text == "hi"
+
+
+@every_wire
+def test_what_comes_after_the_end(wire: str) -> None:
+    """Text after the end marker is not part of the reply, in the same bytes or later; gemini has no such marker."""
+    family = FAMILIES[wire]
+    raw, more = whole(family, family.text("hi")), b"".join(written(family, family.text("MORE")))
+    if wire == "gemini":
+        return
+    for chunks in ((raw + more,), (raw, more)):
+        reply, events = decoded(wire, *chunks)
+        assert (reply.text, text_of(events)) == ("hi", "hi")
+
+
+# ---- calls ---------------------------------------------------------------------------------------
+
+
+@calls_in_pieces
+@pytest.mark.parametrize("numbers", [(1, 2), (3, 90_000), (2, 1), (-1, -2), (10**30, 10**31)], ids=str)
+@pytest.mark.parametrize("ids", [("a", "b"), ("a", "a"), (None, None), ("", "")], ids=str)
+def test_interleaved_calls_with_any_numbers_and_ids(wire: str, numbers: Any, ids: Any) -> None:
+    """Arguments of parallel calls come by turns: each call gets its own, whatever number and id it has."""
+    family = FAMILIES[wire]
+    one, two = numbers
+    frames: list[Frame] = [*family.call(one, ids[0], "f"), *family.call(two, ids[1], "g")]
+    for number, piece in ((one, '{"a":'), (two, '{"b"'), (one, "1"), (two, ":2}"), (one, "}")):
+        frames += family.piece(number, piece)
+    reply, _ = decoded(wire, whole(family, frames))
+    assert calls_of(reply) == [("f", {"a": 1}, ""), ("g", {"b": 2}, "")]
+    assert len({call.id for call in reply.tool_calls}) == 2 - (ids == ("a", "a"))
+    assert all(call.id for call in reply.tool_calls)
+
+
+@calls_in_pieces
+@pytest.mark.parametrize("number", [None, 0, 1, "x"])
+def test_calls_one_after_the_other_with_the_same_number(wire: str, number: Any) -> None:
+    """No number, or the same one for every call: none is lost, and none takes over another's arguments."""
+    if wire == "openai-responses" and number in (0, 1):
+        return  # there the number is the item: a second one in its place replaces it, with its own whole arguments
+    family = FAMILIES[wire]
+    frames: list[Frame] = []
+    for name in "fgh":
+        frames += [
+            *family.call(number, f"id-{name}", name),
+            *family.piece(number, f'{{"{name}"'),
+            *family.piece(number, ":1}"),
+        ]
+    assert calls_of(decoded(wire, whole(family, frames))[0]) == [(n, {n: 1}, "") for n in "fgh"]
+
+
+@calls_in_pieces
+def test_a_call_that_begins_twice_is_one(wire: str) -> None:
+    """The same beginning sent again, as proxies do: one call."""
+    family = FAMILIES[wire]
+    begin = family.call(1, "a", "f")
+    reply, _ = decoded(wire, whole(family, [*begin, *begin, *family.piece(1, '{"x":1}')]))
+    assert calls_of(reply) == [("f", {"x": 1}, "")]
+
+
+DEEP = '{"x":' * 20_000 + "1" + "}" * 20_000
+ARGUMENTS: list[tuple[str, Any]] = [
+    ('{"x":1,"x":2}', {"x": 2}),
+    ('{"x":"\\ud800"}', {"x": "\ufffd"}),
+    (f'{{"x":{10**40}}}', {"x": 10**40}),
+    ("", {}),
+    ("  ", {}),
+    *((text, None) for text in (
+        DEEP, '{"x":NaN}', '{"x":-Infinity}', '{"x":1e999}', "[1]", '"x"', "null!", '{"x":1}{"y":2}', '{"x":', "\x00",
+    )),
+]  # fmt: skip
+
+
+@calls_in_pieces
+@pytest.mark.parametrize(("given", "expected"), ARGUMENTS, ids=lambda value: str(value)[:16])
+def test_arguments_that_are_no_arguments(wire: str, given: str, expected: Any) -> None:
+    """What is no JSON object goes to the model as its own mistake, whole; the reply can be journalled and sent back."""
+    family = FAMILIES[wire]
+    reply, _ = decoded(wire, whole(family, [*family.call(1, "a", "f"), *(family.piece(1, given) if given else [])]))
+    assert calls_of(reply) == [("f", {}, given) if expected is None else ("f", expected, "")]
+    msgspec.json.encode(reply)
+    for codec in CODECS.values():
+        codec.encode(ModelRequest((Message("assistant", reply.parts),), model="m"), False)
+
+
+@every_wire
+@pytest.mark.parametrize(
+    "text", ["[" * 50_000 + "]" * 50_000, "NaN", "-Infinity", "1e999", '"\\q"', "01", '"\xff"'], ids=lambda t: t[:8]
+)
+def test_values_that_no_frame_may_hold(wire: str, text: str) -> None:
+    """Nesting, NaN, numbers out of range, broken text, in a field of a frame or of a whole reply: model_bad_reply."""
+    family = FAMILIES[wire]
+    bad = [("", f'{{"zz": {text}}}')]
+    if family.binary:
+        bad = [("contentBlockDelta", bad[0][1])]
+    raw = b"".join(written(family, family.begin())) + b"".join(written(family, bad))
+    if text == '"\xff"' and not family.binary:
+        raw = raw.replace("\xff".encode(), b"\xff")
+    elif text == '"\xff"':
+        return
+    with pytest.raises(ModelError) as caught:
+        decoded(wire, raw, b"".join(written(family, family.end(family.stop, family.usage))))
+    assert caught.value.code == "model_bad_reply"
+    if text == "1e999":
+        return  # in a field that a typed decoder skips it harms nobody
+    body = whole_reply(wire, Reply("ok"))[:-1] + b',"zz":' + text.encode("latin-1") + b"}"
+    with pytest.raises(ModelError) as caught:
+        CODECS[wire].decode(body)
+    assert caught.value.code == "model_bad_reply"
+
+
+# ---- framing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wire", [wire for wire, family in FAMILIES.items() if not family.binary])
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
+def test_every_legal_form_of_an_event_stream(wire: str, ends: bytes) -> None:
+    """BOM, comments, ids, retry, fields nobody knows, all three line ends, data over several lines: the same reply."""
+    family = FAMILIES[wire]
+    plain = whole(family, [*family.text("one "), *family.text("two")])
+    lines = [b"\xef\xbb\xbf: a comment", b"retry: 10", b""]
+    for line in plain.split(b"\n"):
+        if line.startswith(b'data: {"'):
+            head, _, rest = line.partition(b'": ')  # a line may end between any two tokens of JSON
+            lines += [b":", b"id: 7", head + b'":', b"data:" + rest]
+        else:
+            lines.append(line)
+    odd = ends.join(lines)
+    expected, _ = decoded(wire, plain)
+    for chunks in ((odd,), tuple(odd[i : i + 1] for i in range(len(odd)))):
+        reply, events = decoded(wire, *chunks)
+        assert (reply.text, text_of(events), reply.usage) == ("one two", "one two", expected.usage)
+
+
+@pytest.mark.parametrize("at", ["lengths", "headers", "body", "crc", "huge", "tiny"])
+def test_binary_frames_that_lie(at: str) -> None:
+    """A flipped byte anywhere, or lengths that cannot be: what came before is shown, then an error that may pass."""
+    family = FAMILIES["bedrock-converse"]
+    good, bad = (bytearray(written(family, family.text(said))[0]) for said in ("good", "evil"))
+    place = {"lengths": 2, "headers": 20, "body": -10, "crc": -1}
+    if at in place:
+        bad[place[at]] ^= 0x40
+    else:
+        from zlib import crc32
+
+        bad[:4] = (2**31 if at == "huge" else 3).to_bytes(4)
+        bad[8:12] = crc32(bad[:8]).to_bytes(4)
+    decoder = CODECS["bedrock-converse"].stream()
+    assert text_of(decoder.feed(bytes(good + bad))) == "good"
+    with pytest.raises(ModelError) as caught:
+        decoder.finish()
+    assert caught.value.code == "model_bad_reply" and caught.value.retryable
+
+
+@every_wire
+def test_a_frame_without_an_end_is_refused_at_a_bound(wire: str) -> None:
+    """Bytes that never become a frame are not held for ever."""
+    decoder = CODECS[wire].stream()
+    chunk = b"x" * 1_000_000
+    raw = b"data: " if not FAMILIES[wire].binary else written(FAMILIES[wire], FAMILIES[wire].text("y" * 25_000_000))[0]
+    began = time.process_time()
+    with pytest.raises(ModelError) as caught:
+        decoder.feed(raw[:1_000_000])
+        for _ in range(40):
+            decoder.feed(chunk)
+        decoder.finish()
+    assert caught.value.code == "model_bad_reply"
+    assert time.process_time() - began < 2
+
+
+@every_wire
+def test_many_tiny_deltas_take_little_memory(wire: str) -> None:
+    """What is kept of a stream is a small multiple of its bytes, so the cap of the body bounds it; no delta is lost."""
+    family = FAMILIES[wire]
+    one = b"".join(written(family, family.text("x")))
+    count = 20_000
+    decoder = CODECS[wire].stream()
+    decoder.feed(b"".join(written(family, family.begin())))
+    tracemalloc.start()
+    shown = sum(len(decoder.feed(one * 100)) for _ in range(count // 100))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    decoder.feed(b"".join(written(family, family.end(family.stop, family.usage))))
+    assert shown == count
+    assert decoder.finish().text == "x" * count
+    assert kept < 4 * count * len(one)
+
+
+# ---- the transport -------------------------------------------------------------------------------
+
+Answers = Callable[[str], bytes]
+
+
+def head(status: str = "200 OK", **headers: str) -> bytes:
+    """A response head; the body ends with the connection."""
+    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "connection: close", "", ""]).encode()
+
+
+class Hostile:
+    """A server on loopback that answers every request with prepared bytes, then with `then` again and again."""
+
+    def __init__(self, answer: bytes, then: bytes = b"", pause_s: float = 0.0, times: int = 10**9) -> None:
+        self.requests: list[bytes] = []
+        self._answer, self._then, self._pause_s, self._times = answer, then, pause_s, times
+
+    async def __aenter__(self) -> Hostile:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(self._answer)
+            await writer.drain()
+            for _ in range(self._times if self._then else 0):
+                await asyncio.sleep(self._pause_s)
+                writer.write(self._then)
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            return
+        finally:
+            writer.close()
+
+
+class Seen:
+    """What came of a call."""
+
+    def __init__(self) -> None:
+        self.reply: Reply | None = None
+        self.error: ModelError | None = None
+        self.shown = ""
+        self.requests: list[bytes] = []
+        self.waits: list[float] = []
+        self.events: list[Any] = []
+
+
+def ask(wire: str, server: Hostile, *, stream: bool, key: str = KEY, journal: str = "memory:") -> Seen:
+    """One call through gate and journal."""
+    seen = Seen()
+
+    async def run() -> None:
+        clock = FakeClock()
+        async with server, Runtime(journal, clock=clock):
+            url = f"http://127.0.0.1:{server.port}{CODECS[wire].version_path}"
+            model = remit.model(f"{wire}:m", base_url=url, api_key=key)
+            try:
+                if stream:
+                    async with model.stream("hi") as events:
+                        async for event in events:
+                            seen.events.append(event)
+                            if type(event) is TextDelta:
+                                seen.shown += event.text
+                            elif type(event) is StreamReset:
+                                seen.shown = ""
+                            elif type(event) is StreamEnd:
+                                seen.reply = event.reply
+                else:
+                    seen.reply = await model.request("hi")
+            except ModelError as error:
+                seen.error = error
+            seen.requests, seen.waits = server.requests, clock.slept
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    return seen
+
+
+@every_wire
+def test_a_stream_that_never_ends(wire: str) -> None:
+    """Text without end is cut at the cap of a body, and is not bought again."""
+    family = FAMILIES[wire]
+    piece = b"".join(written(family, family.text("x" * 2_000_000)))
+    seen = ask(wire, Hostile(head() + b"".join(written(family, family.begin())), piece), stream=True)
+    assert seen.error is not None and seen.error.code == "model_bad_reply", seen.error
+    assert len(seen.requests) == 1
+    assert len(seen.shown) <= MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_drip_in_head_or_body_ends_at_the_deadline(stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then passes the deadlines of silence; that of the whole answer holds, for a whole reply too."""
+    monkeypatch.setattr(http_model, "TOTAL_S", 0.3)
+    for start in (b"HTTP/1.1 200 OK\r\nx-", head()):
+        began = time.monotonic()
+        seen = ask("openai-chat", Hostile(start, b"a", 0.05), stream=stream)
+        assert seen.error is not None and seen.error.code in ("model_timeout", "model_stream_cut"), seen.error
+        assert time.monotonic() - began < 10
+
+
+@every_wire
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_gzip_bomb(wire: str, stream: bool) -> None:
+    """A body that unpacks beyond the cap is refused where it passes it."""
+    bomb = gzip.compress(b" " * (MAX_BODY_BYTES + 1_000_000))
+    seen = ask(wire, Hostile(head(content_encoding="gzip") + bomb), stream=stream)
+    assert seen.error is not None and seen.error.code == "model_bad_reply", seen.error
+    assert len(seen.requests) == 1
+
+
+@pytest.mark.parametrize("flood", ["many", "long", "interim"])
+def test_a_flood_of_headers(flood: str) -> None:
+    """Heads beyond the bound are refused, whatever they are made of."""
+    floods = {
+        "many": head(**{f"x{i}": "1" for i in range(20_000)}),
+        "long": head(x="y" * 1_000_000),
+        "interim": b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * 1000,
+    }
+    seen = ask("openai-chat", Hostile(floods[flood]), stream=False)
+    assert seen.error is not None and seen.error.code == "model_connection", seen.error
+
+
+@every_wire
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+def test_a_redirect_is_not_followed(wire: str, status: str) -> None:
+    """The credential goes to the named host and to no other; the error says where it was sent."""
+
+    async def run() -> tuple[ModelError, int]:
+        async with Hostile(head()) as other, Runtime(clock=FakeClock()):
+            async with Hostile(head(status, location=f"http://127.0.0.1:{other.port}/v1")) as server:
+                url = f"http://127.0.0.1:{server.port}{CODECS[wire].version_path}"
+                with pytest.raises(ModelError) as caught:
+                    await remit.model(f"{wire}:m", base_url=url, api_key=KEY).request("hi")
+            return caught.value, len(other.requests)
+
+    error, requests = asyncio.run(run())
+    assert (error.code, requests) == ("model_bad_reply", 0), error
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        ("1000000000", 30, 30), ("-5", 0, 0), (formatdate(0, usegmt=True), 0, 0), ("nan", 0, 1), ("inf", 0, 1),
+        ("9" * 400, 0, 1), ("soon", 0, 1), ("Fri, 31 Dec 99999 23:59:59 GMT", 0, 1), ("", 0, 1), ("1e9", 30, 30),
+    ],
+)  # fmt: skip
+def test_waits_that_nobody_would_wait(value: str, least: float, most: float) -> None:
+    """A wait is obeyed up to the cap, a past one at once; what is no wait leaves the usual jitter."""
+    answer = head("429 Too Many", retry_after=value, content_length="2") + b"{}"
+    seen = ask("openai-chat", Hostile(answer), stream=False)
+    assert seen.error is not None and seen.error.code == "model_rate_limited"
+    assert len(seen.requests) == 4
+    assert least <= seen.waits[0] <= most
+
+
+# ---- the key -------------------------------------------------------------------------------------
+
+
+def written_as(wire: str, stream: bool, text: str, escaped: bool) -> bytes:
+    """A good answer that says a text; streamed in pieces of three characters; `escaped` = as \\u escapes."""
+    if not stream:
+        body = whole_reply(wire, Reply(text))
+        if escaped:
+            body = body.replace(text.encode(), "".join(f"\\u{ord(c):04x}" for c in text).encode())
+        return head(content_length=str(len(body))) + body
+    family = FAMILIES[wire]
+    return head() + whole(family, [f for i in range(0, len(text), 3) for f in family.text(text[i : i + 3])])
+
+
+@every_wire
+@pytest.mark.parametrize(("stream", "escaped"), [(False, False), (False, True), (True, False)])
+def test_a_reply_that_repeats_the_key(
+    wire: str, stream: bool, escaped: bool, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The key in a good answer, whole, escaped or cut over many deltas: not shown, not returned, not journalled."""
+    said = f"You sent {KEY}, and s and sk- and sk-live- are words."
+    seen = ask(
+        wire, Hostile(written_as(wire, stream, said, escaped)), stream=stream, journal=f"sqlite:{tmp_path / 'j.db'}"
+    )
+    clean = said.replace(KEY, "[secret]")
+    assert seen.reply is not None and seen.reply.text == clean, seen.error
+    assert seen.shown == (clean if stream else "")
+    everything = repr(seen.events) + repr(seen.reply) + json.dumps(seen.reply.raw) + caplog.text
+    assert KEY not in everything and "9f8e7d6c5b4a" not in everything
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert len(stored) > 1000
+    assert b"9f8e7d6c5b4a" not in stored
+
+
+@every_wire
+def test_an_error_in_a_stream_that_repeats_the_key(wire: str) -> None:
+    """The same in the error that a 200 stream carries."""
+    from remit.testing.wire_replies import error_frame
+
+    seen = ask(wire, Hostile(head() + error_frame(wire, f"no access for {KEY} here")), stream=True)
+    assert seen.error is not None
+    assert "9f8e7d6c5b4a" not in f"{seen.error!r} {seen.error} {seen.error.hint} {seen.error.details} {seen.events!r}"
+
+
+def test_a_masked_stream_is_the_stream_without_the_key() -> None:
+    """Every cut of a text in two and three deltas of every kind: what is shown is the masked text, nothing is lost."""
+    text = f"s{KEY}k-{KEY[:9]}"
+    clean = text.replace(KEY, "[secret]")
+    for one in range(len(text)):
+        for two in range(one, len(text), 5):
+            mask = KeyMask(KEY)
+            pieces = [text[:one], text[one:two], text[two:]]
+            shown = [e for piece in pieces for e in mask.events(TextDelta(piece))]
+            shown += mask.events(ThinkingDelta("s")) + mask.events(ToolCallDelta(0, "c", "f", "sk-"))
+            shown += mask.events(ToolCallDelta(1, "d", "g", "l")) + mask.events(StreamReset(1, ""))
+            assert text_of(shown) == clean
+            assert "".join(e.text for e in shown if type(e) is ThinkingDelta) == "s"
+            assert [(e.index, e.arguments) for e in shown if type(e) is ToolCallDelta and e.arguments] == [
+                (0, "sk-"), (1, "l"),
+            ]  # fmt: skip
+    assert streamed("openai-chat", Reply("x"))
