@@ -53,10 +53,11 @@ def knowledge(language: str) -> Knowledge:
 
 def _watcher(flow: Flow, sink: Sink) -> Watcher:
     exact = frozenset(name for name in sink.names if not name.startswith("*."))
-    loose = frozenset(name[2:] for name in sink.names if name.startswith("*."))
+    loose = frozenset(name[2:] for name in sink.names if name.startswith("*.") and "." not in name[2:])
+    ends = tuple(name[1:] for name in sink.names if name.startswith("*.") and "." in name[2:])
 
     def watch(event: Event) -> Iterable[Hit]:
-        if event.name not in exact and event.method not in loose:
+        if event.name not in exact and event.method not in loose and not event.name.endswith(ends):
             return
         for value in _values(event, sink):
             found = event.reaching(value, flow.kind, sink.families)

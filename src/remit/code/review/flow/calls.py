@@ -18,11 +18,13 @@ from remit.code.review.flow.values import (
     ClassTarget,
     Frame,
     FunctionTarget,
+    Partial,
     State,
     Taints,
     Trail,
     Value,
     either,
+    guarded,
     join,
     join_taints,
     merge,
@@ -33,7 +35,7 @@ _GROWING: Final = frozenset(("append", "add", "write", "push", "put", "update", 
                              "push_back", "Write", "attach", "append_child", "add_field", "arg", "args"))  # fmt: skip
 """Methods that put their arguments into an object that is not known."""
 _UNDOING: Final = frozenset(("unquote", "unquote_plus", "unescape", "b64decode", "urlsafe_b64decode", "b32decode",
-                             "decodeURIComponent", "decodeURI", "unhexlify", "atob"))  # fmt: skip
+                             "decodeURIComponent", "decodeURI", "unhexlify", "atob", "loads", "parse"))  # fmt: skip
 """Calls that bring back what an escape took away."""
 
 
@@ -89,7 +91,13 @@ def _result(run: Run, event: Event, function: Value) -> Value:
         if made is not None:
             return made
         return _opaque(run, event)
+    if isinstance(function.target, Partial):
+        whole = Event(event.name, event.node, [*function.target.args, *event.args],
+                      {**function.target.keywords, **event.keywords}, run.place, event.receiver)  # fmt: skip
+        return _result(run, whole, function.target.function)
     if isinstance(function.target, ClassTarget):
+        if function.target.closed and event.args:
+            return Value(qual=f"{function.qual}()")
         return instantiate(run, function.target, event, function.qual)
     known = known_call(run, event)
     return known if known is not None else _opaque(run, event)
@@ -267,7 +275,7 @@ def _run_body(run: Run, function: ir.Function) -> None:
 
 def _returned(run: Run, ends: list[tuple[Value, State]]) -> Value:
     """One value for all ways out; with what its truth says of the tokens that were tested inside."""
-    values = [_kept(value, state) for value, state in ends if not state.dead]
+    values = [guarded(value, state) for value, state in ends if not state.dead]
     if not values:
         return NOTHING
     made = values[0]
@@ -278,16 +286,6 @@ def _returned(run: Run, ends: list[tuple[Value, State]]) -> Value:
         made.check = _as_check([(v, s) for v, s in ends if not s.dead])
     elif len(values) == 1:
         made.check = values[0].check
-    return made
-
-
-def _kept(value: Value, state: State) -> Value:
-    """A value with what the guards of its own way out say of it."""
-    said = {token: cleared | state.guard(token) for token, cleared in value.taints.items()}
-    if said == value.taints:
-        return value
-    made = value.tainted(said)
-    made.check = value.check
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -160,7 +161,7 @@ def _arm(run: Run, node: ir.Match, at: int, subject: Value, patterns: list[Value
     for name in arm.binds:
         bind(run, name, subject)
     if patterns and subject.taints and all(not p.taints and p.const is not UNKNOWN for p in patterns):
-        run.apply(facts(subject.taints, ALL))
+        run.apply(facts(subject, ALL))
     if arm.guard is not None:
         run.assume(value_of(run, arm.guard), True)
     made = NOTHING
@@ -327,10 +328,14 @@ def _define(run: Run, node: ir.Define) -> None:
     run.frame.nested.append(target)
 
 
+_ENUM: Final = re.compile(r"(^|\.)(enum\.)?(Str|Int)?Enum$")
+
+
 def _define_class(run: Run, what: ir.Class) -> None:
     frame = Frame(run.frame, run.frame.module, None)
     target = ClassTarget(what, run.frame.module, frame)
     target.bases = [value_of(run, one) for one in what.bases]
+    target.closed = any(_ENUM.search(one.qual) for one in target.bases)
     before = run.frame
     bind(run, what.name, Value(target=target, qual=f"{run.frame.module.name}.{what.name}"))
     for one in what.body:

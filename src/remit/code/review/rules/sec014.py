@@ -93,6 +93,21 @@ def open_ended(event: Any, value: Value) -> bool:
     return not _FIXED.match(value.shape or "")
 
 
+def _location(event: Any, value: Value) -> bool:
+    """A response's header `Location`."""
+    key = event.args[0].const
+    return isinstance(key, str) and key.lower() == "location" and value is event.args[1] and open_ended(event, value)
+
+
+def _options(event: Any, value: Value) -> bool:
+    """`writeHead(302, {Location: x})`, `make_response("", 302, {"Location": x})`."""
+    box = event.box(value)
+    for key, one in box.keys.items() if box is not None else ():
+        if str(key).lower() == "location" and event.reaching(one, "redirect", ("outside",)):
+            return open_ended(event, one)
+    return False
+
+
 FLOW = Flow(
     "redirect",
     "{source} decides where {sink} sends the browser",
@@ -102,14 +117,25 @@ FLOW = Flow(
                          "fastapi.responses.RedirectResponse", "RedirectResponse", "aiohttp.web.HTTPFound",
                          "bottle.redirect", "quart.redirect", "?self.redirect", "tornado.web.redirect",
                          "django.http.HttpResponsePermanentRedirect", "pyramid.httpexceptions.HTTPFound"),
-                        (0,), ("location", "url", "to"), open_ended),),
+                        (0,), ("location", "url", "to"), open_ended),
+                   Sink(("*.headers.__setitem__", "*.headers.set", "*.headers.add", "*.set_header"), (1,), (),
+                        _location),
+                   Sink(("*.location=",), (0,), (), lambda event, value: "esponse" in event.name
+                        and open_ended(event, value)),
+                   Sink(("flask.make_response", "flask.Response", "werkzeug.wrappers.Response",
+                         "django.http.HttpResponse", "starlette.responses.Response", "fastapi.responses.Response",
+                         "fastapi.Response"), (2,), ("headers",), _options)),
         "javascript": (Sink(("*.redirect",), (0, 1), (), open_ended),
                        Sink(("window.location=", "document.location=", "location.href=", "window.location.href=",
                              "location.assign", "location.replace", "window.location.assign", "window.open",
-                             "window.location.replace"), (0,), (), open_ended)),
+                             "window.location.replace"), (0,), (), open_ended),
+                       Sink(("*.setHeader", "*.set", "*.header", "*.append"), (1,), (), _location),
+                       Sink(("*.writeHead",), (1, 2), (), _options)),
         "go": (Sink(("net/http.Redirect", "http.Redirect"), (2,), (), open_ended),
                Sink(("*.Redirect",), (0, 1), (), lambda event, value: event.name.startswith("?ctx")
-                    and open_ended(event, value))),
+                    and open_ended(event, value)),
+               Sink(("*.Set", "*.Add"), (1,), (), lambda event, value: "Header" in event.name
+                    and _location(event, value))),
     },
     {"python": ("flask.url_for", "url_for", "django.urls.reverse", "reverse")},
 )  # fmt: skip
