@@ -32,7 +32,8 @@ from remit.code.review.flow.values import (
 
 _GROWING: Final = frozenset(("append", "add", "write", "push", "put", "update", "extend", "insert", "setdefault",
                              "appendleft", "unshift", "set", "Set", "Add", "WriteString", "writelines", "push_str",
-                             "push_back", "Write", "attach", "append_child", "add_field", "arg", "args"))  # fmt: skip
+                             "push_back", "send", "Write", "attach", "append_child", "add_field", "arg",
+                             "args"))  # fmt: skip
 """Methods that put their arguments into an object that is not known."""
 _UNDOING: Final = frozenset(("unquote", "unquote_plus", "unescape", "b64decode", "urlsafe_b64decode", "b32decode",
                              "decodeURIComponent", "decodeURI", "unhexlify", "atob", "loads", "parse"))  # fmt: skip
@@ -160,11 +161,12 @@ def _opaque(run: Run, event: Event) -> Value:
 def _callback_arguments(run: Run, target: FunctionTarget, taints: Taints) -> list[Value]:
     """What something unknown calls a function with: elements of its receiver, or a request by habit."""
     from remit.code.review.flow.sources import by_habit
+    from remit.code.review.flow.statements import typed
 
     made = []
     for one in target.function.params:
         habit = by_habit(one, run.frame.module.module.language)
-        value = Value(taints=taints, qual=habit)
+        value = Value(taints=taints, qual=habit or (typed(run, one.type).qual if one.type else ""))
         found = run.knowledge.sources.get(habit) if habit else None
         if found is not None:
             value = Value(taints={run.token(found[0], found[1], target.function.span): frozenset()}, qual=habit)

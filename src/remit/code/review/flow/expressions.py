@@ -9,9 +9,10 @@ from typing import Any, Final
 from remit.code.review import ir
 from remit.code.review.flow import constants
 from remit.code.review.flow.calls import call, instance_attribute
+from remit.code.review.flow.events import Event
 from remit.code.review.flow.places import assign, bind, element, lookup
 from remit.code.review.flow.run import MAX_BOX, MAX_EVALUATION_DEPTH, Run, data_facts
-from remit.code.review.flow.tests import PLACE, combined, comparison, is_host
+from remit.code.review.flow.tests import PLACE, combined, comparison, is_host, same
 from remit.code.review.flow.values import (
     CLEAN,
     HOLE,
@@ -117,6 +118,9 @@ def _index(run: Run, node: ir.Index) -> Value:
         return _sliced(run, value, parts)
     key = value_of(run, node.key)
     made = item(run, value, key)
+    if key.taints and value.ref and not run.deep(value):
+        made = made.tainted(made.taints)
+        made.check = Check(same(key), CLEAN)
     name = f"{value.qual}[]" if value.qual else ""
     if value.qual in run.knowledge.sources and value.taints:
         family, note = run.knowledge.sources[value.qual]
@@ -380,6 +384,7 @@ def _mapping(run: Run, node: ir.Mapping) -> Value:
     if node.type is not None:
         made.qual = value_of(run, node.type).qual + "{}"
         run.state.heap[made.ref] = _struct(run, node, keys, rest)
+        run.tell(Event(made.qual, node, (), {str(key): one for key, one in keys.items()}, run.place))
     return made
 
 
@@ -431,6 +436,8 @@ def numeric(value: Value) -> dict[Any, frozenset[str]]:
 
 def _wrap(run: Run, node: ir.Wrap) -> Value:
     value = value_of(run, node.operand)
+    if node.kind == "receive":
+        return element(run, value)
     if node.kind == "yield" and run.frame.function is not None:
         run.frame.returns.append((run.new_box(Box("list", rest=value)), run.state.flat(run.frame.base or run.root)))
     return value

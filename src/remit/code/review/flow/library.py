@@ -83,7 +83,7 @@ def _plain(run: Run, event: Event) -> Value | None:
     first = event.args[0] if event.args else None
     if name in _CONFIG:
         return run.new_box(Box("config"), f"{name}()")
-    if name in _NUMBERS:
+    if name in _NUMBERS or name.rpartition("/")[2] in _NUMBERS:
         return _numeric(run, event)
     if event.method in _HARMLESS_METHODS and (event.receiver is not NOTHING):
         return Value(qual=f"{name}()")
@@ -202,6 +202,8 @@ def _joined(run: Run, separator: Value, value: Value, event: Event) -> Value:
 def _replaced(run: Run, event: Event) -> Value:
     receiver = event.receiver
     old, new = event.args[0].const, event.args[1].const
+    if event.args[0].qual.startswith("RegExp") and isinstance(event.args[0].shape, str):
+        old = event.args[0].shape.removeprefix("[").removesuffix("]")
     kinds = absent(old) if isinstance(old, str) and isinstance(new, str) and old not in new else frozenset()
     kinds = kinds - {"path"}
     made = receiver.tainted({token: cleared | kinds for token, cleared in receiver.taints.items()})
@@ -360,7 +362,7 @@ def _new_list(run: Run, event: Event) -> Value | None:
 
 
 def _sprintf(run: Run, event: Event) -> Value | None:
-    from remit.code.review.flow.expressions import concatenated
+    from remit.code.review.flow.expressions import concatenated, numeric
 
     given = list(event.args)
     if event.name.endswith("Fprintf"):
@@ -375,7 +377,7 @@ def _sprintf(run: Run, event: Event) -> Value | None:
         parts.append(Value(shape[at : match.start()]))
         at = match.end()
         one = values.pop(0) if values else NOTHING
-        parts.append(Value() if match[0][-1] in "dxXofeEgtc" else one)
+        parts.append(Value(taints=numeric(one)) if match[0][-1] in "dxXofeEgtc" else one)
     return concatenated(run, [*parts, Value(shape[at:])], event.span)
 
 
@@ -387,6 +389,11 @@ def _require(run: Run, event: Event) -> Value | None:
     if not isinstance(name, str):
         return None
     return Value(qual=name, target=find(run, name, run.frame.module))
+
+
+def _command(run: Run, event: Event) -> Value | None:
+    """A command that is put together word by word (Rust)."""
+    return run.new_box(Box("command", [event.args[0]]), f"{event.name}()") if event.args else None
 
 
 def _options(run: Run, event: Event) -> Value | None:
@@ -402,4 +409,5 @@ _FUNCTIONS: Final[dict[str, Callable[[Run, Event], Value | None]]] = {
     "collections.OrderedDict": _new_dict, "collections.deque": _new_list, "fmt.Sprintf": _sprintf, "require": _require,
     "lxml.etree.XMLParser": _options, "lxml.etree.ETCompatXMLParser": _options, "xml.sax.make_parser": _options,
     "xml.sax.expatreader.create_parser": _options, "types.SimpleNamespace": _new_object,
+    "std.process.Command.new": _command, "Command.new": _command, "tokio.process.Command.new": _command,
 }  # fmt: skip

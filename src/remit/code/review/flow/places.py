@@ -89,6 +89,9 @@ def _destructure(run: Run, target: ir.Sequence, value: Value, span: ir.Span) -> 
             inner = run.new_box(Box("list", known[star : len(known) - behind]))
         elif known is not None and star < at and len(known) >= star + behind:
             inner = known[at - len(target.items)]
+        elif box is None and value.check is not None and at == 1:
+            inner = Value()
+            inner.check = value.check
         elif box is None and value.qual.endswith("()"):
             inner = value.tainted(value.taints)
             inner.qual = value.qual if at == 0 and run.frame.module.module.language == "go" else f"{value.qual}[]"

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.expressions import last_value, truth, value_of
+from remit.code.review.flow.expressions import last_value, numeric, truth, value_of
 from remit.code.review.flow.imports import bring
 from remit.code.review.flow.places import assign, bind, element
 from remit.code.review.flow.run import Run, facts
+from remit.code.review.flow.sources import HARMLESS_TYPE
 from remit.code.review.flow.tests import ALL
 from remit.code.review.flow.values import (
     NOTHING,
@@ -53,6 +54,8 @@ def _assign(run: Run, node: ir.Assign) -> None:
             assign(run, target, value, node.span)
         return
     value = value_of(run, node.value)
+    if node.type and value.taints and HARMLESS_TYPE.match(node.type):
+        value = value.tainted(numeric(value))
     if node.type and not value.qual and not value.target and not value.ref:
         declared = typed(run, node.type)
         if declared.qual:

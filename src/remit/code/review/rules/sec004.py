@@ -193,19 +193,12 @@ def _named_shell(value: Value) -> bool:
 
 
 def _shell_chain(event: Event, value: Value) -> bool:
-    """`Command::new("sh").arg("-c").arg(x)`: the chain began with a shell."""
-    name = _began(event.node)
-    return isinstance(name, str) and name.rpartition("/")[2] in SHELLS
-
-
-def _began(node: Any) -> Any:
-    from remit.code.review import ir
-
-    while isinstance(node, ir.Call | ir.Attr | ir.Wrap):
-        if isinstance(node, ir.Call) and ir.last_name(node.callee) == "new" and node.args:
-            return node.args[0].value if isinstance(node.args[0], ir.Const) else None
-        node = node.callee if isinstance(node, ir.Call) else node.object if isinstance(node, ir.Attr) else node.operand
-    return None
+    """`Command::new("sh").arg("-c").arg(x)`: x is what the shell is started with."""
+    box = event.box(event.receiver)
+    if box is None or box.kind != "command" or not box.items or box.items[0].taints:
+        return False
+    given = event.box(value)
+    return _argv(event, [*box.items, *(given.items or () if given is not None else (value,))])
 
 
 _SUBPROCESS = tuple(f"subprocess.{name}" for name in ("run", "call", "Popen", "check_call", "check_output"))

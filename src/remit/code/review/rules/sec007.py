@@ -125,10 +125,12 @@ _CALLS = frozenset((
     "cryptography.hazmat.primitives.hashes.SHA1",
     "hashes.MD5", "hashes.SHA1", "crypto/md5.Sum", "crypto/md5.New", "crypto/sha1.Sum", "crypto/sha1.New",
     "md5.compute",
+    "openssl.hash.MessageDigest.md5", "openssl.hash.MessageDigest.sha1", "MessageDigest.md5", "MessageDigest.sha1",
     "sha1.Sha1.new", "md5.Md5.new", "md5.Md5.digest", "sha1.Sha1.digest", "Md5.new", "Sha1.new",
 ))  # fmt: skip
 _NAMED = frozenset(("hashlib.new", "crypto.createHash", "crypto.createHmac", "node:crypto.createHash",
                     "node:crypto.createHmac", "createHash", "EVP.MessageDigest"))  # fmt: skip
+_LEGACY = re.compile(r"\bSHA1_FOR_LEGACY_USE_ONLY$")
 _KEYED = frozenset(("hmac.new", "hmac.digest", "crypto/hmac.New"))
 
 
@@ -145,6 +147,8 @@ def watch(event: Event) -> Iterable[Hit]:
     elif event.name in _KEYED:
         at = 0 if event.language == "go" else 2
         yield from _named(event, event.argument(at, "digestmod"))
+    elif event.language == "rust" and any(_LEGACY.search(one.qual) for one in event.args):
+        yield Hit(event.span, "SHA-1 is a broken hash")
 
 
 def _named(event: Event, value: Value | None) -> Iterable[Hit]:

@@ -79,12 +79,30 @@ Good (go):
     package p
     import "encoding/json"
     func h(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(r.FormValue("n")) }
+
+Bad (rust):
+    use axum::response::Html;
+    async fn h(q: Query<P>) -> Html<String> { Html(format!("<p>{}</p>", q.name)) }
+    ---
+    async fn h(q: Query<P>) { HttpResponse::Ok().content_type("text/html").body(q.name); }
+    ---
+    use axum::response::Html;
+    async fn h(Path(n): Path<String>) -> Html<String> { let page = "<b>".to_string() + &n; Html(page) }
+
+Good (rust):
+    use axum::response::Html;
+    async fn h(q: Query<P>) -> Html<String> { Html(format!("<p>{}</p>", html_escape::encode_text(&q.name))) }
+    ---
+    async fn h(q: Query<P>) { HttpResponse::Ok().json(q.name); }
+    ---
+    async fn h(q: Query<P>) { HttpResponse::Ok().content_type("text/plain").body(q.name); }
 """
 
 from __future__ import annotations
 
 import re
 
+from remit.code.review import ir
 from remit.code.review.flow.engine import _route
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.values import UNKNOWN, Value
@@ -92,7 +110,7 @@ from remit.code.review.values import Flow, Rule, Sink
 
 RULE = Rule("SEC010", "Unescaped text in a page", "security", "error",
             "Escape the text for the place it stands in, or let a template with autoescape do it.",
-            cwe=79, confidence=0.85, languages=("python", "javascript", "typescript", "go"))  # fmt: skip
+            cwe=79, confidence=0.85, languages=("python", "javascript", "typescript", "go", "rust"))  # fmt: skip
 _PLAIN = re.compile(r"json|text/plain|csv|octet|xml|image|pdf", re.I)
 
 
@@ -143,6 +161,14 @@ def _not_object(event: Event, value: Value) -> bool:
     return (box is None or box.kind not in ("dict", "list")) and plain is UNKNOWN
 
 
+def _as_page(event: Event, value: Value) -> bool:
+    """`...content_type("text/html").body(x)`."""
+    for one in ir.walk(event.node):
+        if isinstance(one, ir.Call) and ir.last_name(one.callee) in ("content_type", "insert_header", "append_header"):
+            return any(isinstance(part, ir.Const) and "html" in str(part.value) for part in ir.walk(one.args))
+    return False
+
+
 _PAGES = ("flask.make_response", "flask.Response", "make_response", "Response", "django.http.HttpResponse",
           "django.http.HttpResponseBadRequest", "django.http.HttpResponseNotFound", "werkzeug.wrappers.Response",
           "fastapi.responses.HTMLResponse", "starlette.responses.HTMLResponse", "aiohttp.web.Response",
@@ -176,6 +202,11 @@ FLOW = Flow(
             Sink(("*.Write", "*.WriteString"), (0,), (), _response_writer),
             Sink(("html/template.HTML", "template.HTML", "html/template.JS", "template.JS", "html/template.URL"), (0,)),
         ),
+        "rust": (
+            Sink(("axum.response.Html", "Html", "warp.reply.html", "rocket.response.content.RawHtml", "RawHtml",
+                  "actix_web.web.Html.new"), (0,)),
+            Sink(("*.body",), (0,), (), _as_page),
+        ),
     },
     {
         "python": ("html.escape", "markupsafe.escape", "flask.escape", "cgi.escape", "django.utils.html.escape",
@@ -192,5 +223,7 @@ FLOW = Flow(
                        "sanitize-html", "_.escape", "xss"),
         "go": ("html.EscapeString", "html/template.HTMLEscapeString", "template.HTMLEscapeString",
                "url.QueryEscape", "net/url.QueryEscape", "net/url.PathEscape"),
+        "rust": ("html_escape.encode_text", "html_escape.encode_safe", "html_escape.encode_double_quoted_attribute",
+                 "askama_escape.escape", "ammonia.clean", "v_htmlescape.escape", "urlencoding.encode"),
     },
 )  # fmt: skip

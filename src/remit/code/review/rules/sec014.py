@@ -72,6 +72,24 @@ Good (go):
         n := r.FormValue("n")
         if n == "/a" { http.Redirect(w, r, n, 302) }
     }
+
+Bad (rust):
+    use axum::response::Redirect;
+    async fn h(q: Query<P>) -> Redirect { Redirect::to(&q.next) }
+    ---
+    async fn h(q: Query<P>) { HttpResponse::Found().append_header(("Location", q.next)); }
+    ---
+    use axum::response::Redirect;
+    async fn h(q: Query<P>) -> Redirect { Redirect::temporary(&format!("https://{}", q.host)) }
+
+Good (rust):
+    use axum::response::Redirect;
+    async fn h(q: Query<P>) -> Redirect { Redirect::to(&format!("/item/{}", q.id)) }
+    ---
+    async fn h(q: Query<P>) { HttpResponse::Found().append_header(("X-Kind", q.next)); }
+    ---
+    use axum::response::Redirect;
+    async fn h() -> Redirect { Redirect::to("/") }
 """
 
 from __future__ import annotations
@@ -84,7 +102,7 @@ from remit.code.review.values import Flow, Rule, Sink
 
 RULE = Rule("SEC014", "Open redirect", "security", "error",
             "Send only to paths of this site, or to hosts from a list.", cwe=601, confidence=0.85,
-            languages=("python", "javascript", "typescript", "go"))  # fmt: skip
+            languages=("python", "javascript", "typescript", "go", "rust"))  # fmt: skip
 _FIXED = re.compile(r"https?://[^/\x00]+/|/[^/\\\x00]|[?#]")
 
 
@@ -106,6 +124,14 @@ def _options(event: Any, value: Value) -> bool:
         if str(key).lower() == "location" and event.reaching(one, "redirect", ("outside",)):
             return open_ended(event, one)
     return False
+
+
+def _pair(event: Any, value: Value) -> bool:
+    """`append_header(("Location", x))`, `header("location", x)`."""
+    box = event.box(event.args[0])
+    pair = list(box.items or ()) if box is not None else list(event.args)
+    named = len(pair) == 2 and (pair[0].qual.upper().endswith("LOCATION") or str(pair[0].const).lower() == "location")
+    return named and open_ended(event, pair[1])
 
 
 FLOW = Flow(
@@ -136,6 +162,10 @@ FLOW = Flow(
                     and open_ended(event, value)),
                Sink(("*.Set", "*.Add"), (1,), (), lambda event, value: "Header" in event.name
                     and _location(event, value))),
+        "rust": (Sink(tuple(f"{owner}.{name}"
+                            for owner in ("Redirect", "axum.response.Redirect", "rocket.response.Redirect")
+                            for name in ("to", "temporary", "permanent", "found")), (0,), (), open_ended),
+                 Sink(("*.append_header", "*.insert_header", "*.header"), (), (), _pair)),
     },
     {"python": ("flask.url_for", "url_for", "django.urls.reverse", "reverse")},
 )  # fmt: skip
