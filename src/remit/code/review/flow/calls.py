@@ -115,7 +115,7 @@ def _finished(run: Run, event: Event, made: Value) -> Value:
     called = f"{event.name}()"
     found = knowledge.sources.get(called) or knowledge.sources.get(f"*.{event.method}()")
     if found is None and event.receiver.qual in knowledge.sources and event.receiver.taints and \
-            event.receiver.qual.count(".") >= 1:  # fmt: skip
+            "." in event.receiver.qual and not event.receiver.qual.endswith("()"):  # fmt: skip
         found = knowledge.sources[event.receiver.qual]
         if found[0] == "random" or not made.taints:
             found = None

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow import constants
-from remit.code.review.flow.calls import call, instance_attribute
+from remit.code.review.flow.calls import call, cleared, instance_attribute
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.places import assign, bind, element, lookup
 from remit.code.review.flow.run import MAX_BOX, MAX_EVALUATION_DEPTH, Run, data_facts
@@ -49,7 +49,8 @@ def _const(run: Run, node: ir.Const) -> Value:
 
 
 def _name(run: Run, node: ir.Name) -> Value:
-    return _sourced(run, run.seen(lookup(run, node.name)), node)
+    found = run.seen(lookup(run, node.name))
+    return found if found.taints else _sourced(run, found, node)
 
 
 def _sourced(run: Run, value: Value, node: ir.Node) -> Value:
@@ -191,12 +192,21 @@ _COMPARING: Final = frozenset(("==", "!=", "<", ">", "<=", ">=", "in", "not in",
                                "instanceof"))  # fmt: skip
 
 
+_MARKUP: Final = re.compile(r"(^|\.)Markup\(\)$")
+"""Text that escapes what is put into it."""
+_XSS: Final = frozenset(("xss",))
+
+
 def _operation(run: Run, node: ir.Binary, left: Value, right: Value) -> Value:
     if node.op in _COMPARING:
         return comparison(run, node, left, right)
     const = constants.binary(node.op, left.const, right.const)
     if const is not UNKNOWN:
         return Value(const, join_taints(left.taints, right.taints))
+    if node.op in ("%", "+") and _MARKUP.search(left.qual):
+        made = Value(taints=join_taints(left.taints, cleared(run, right, _XSS).taints), qual=left.qual)
+        made.trail = left.trail or right.trail
+        return made
     if node.op == "+":
         return concatenated(run, [left, right], node.span)
     if node.op == "%" and left.shape is not None:

@@ -10,8 +10,8 @@ from remit.code.review import ir
 from remit.code.review.flow import constants
 from remit.code.review.flow.containers import CONTAINERS
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.run import MAX_BOX, Run, data_facts, facts
-from remit.code.review.flow.tests import ALL, absent, pattern_facts, prefix, same
+from remit.code.review.flow.run import MAX_BOX, Run, checked, data_facts, facts
+from remit.code.review.flow.tests import ALL, absent, every_facts, pattern_facts, prefix, same
 from remit.code.review.flow.values import (
     CLEAN,
     HOLE,
@@ -20,6 +20,7 @@ from remit.code.review.flow.values import (
     Box,
     Check,
     ClassTarget,
+    Facts,
     Partial,
     Value,
     join,
@@ -221,6 +222,8 @@ def _tested(run: Run, event: Event) -> Value | None:
     method, receiver = event.method, event.receiver
     made = Value(qual=f"{event.name}()")
     subject = receiver if receiver.taints else next((one for one in event.args if one.taints), NOTHING)
+    if method in ("all", "every") and (said := _each(run, event, subject)):
+        return checked(made, Check(said, CLEAN))
     if not subject.taints:
         return None
     if subject is receiver:
@@ -229,11 +232,29 @@ def _tested(run: Run, event: Event) -> Value | None:
         return _matched(event, subject)
     elif method in ("includes", "has", "Contains", "contains", "contains_key", "__contains__", "indexOf"):
         made.check = _contained(run, event, subject)
+    elif method == "IsLocal":
+        made.check = Check(facts(subject, frozenset(("path",))), CLEAN)
     elif method in ("HasPrefix", "startswith"):
         made.check = Check(prefix(subject, event.constant(1)), CLEAN)
     elif _SAFE_NAME.search(event.name):
         made.check = Check(facts(subject, ALL), CLEAN)
     return made if made.check is not None else None
+
+
+def _each(run: Run, event: Event, subject: Value) -> Facts:
+    """What a test of every letter says of the text."""
+    if event.name == "all" and event.args:
+        inner = element_source(run, event.node)
+        return every_facts(run, event.node, inner) if inner.taints else CLEAN
+    return every_facts(run, event.node, subject) if subject is event.receiver else CLEAN
+
+
+def element_source(run: Run, node: ir.Node) -> Value:
+    """The text that the comprehension of `all(... for c in text)` runs over."""
+    from remit.code.review.flow.expressions import value_of
+
+    given = node.args[0] if isinstance(node, ir.Call) and node.args else None
+    return value_of(run, given.clauses[0][1]) if isinstance(given, ir.Comprehension) and given.clauses else NOTHING
 
 
 def _own_test(event: Event, subject: Value) -> Check | None:

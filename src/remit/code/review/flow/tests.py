@@ -99,6 +99,27 @@ def _membership(run: Run, node: ir.Binary, left: Value, right: Value) -> tuple[F
     return CLEAN, CLEAN
 
 
+_LETTERS: Final = frozenset(("isalnum", "isalpha", "isdigit", "isdecimal", "isnumeric", "isidentifier",
+                             "is_alphanumeric", "is_ascii_alphanumeric", "is_alphabetic",
+                             "is_ascii_alphabetic", "is_numeric", "is_ascii_digit", "is_digit"))  # fmt: skip
+
+
+def every_facts(run: Run, node: ir.Node, subject: Value) -> Facts:
+    """What `all(c.isalnum() for c in x)`, `all(c in LETTERS for c in x)`, `x.chars().all(|c| c.is_numeric())` say."""
+    given = node.args[0] if isinstance(node, ir.Call) and node.args else None
+    one = given.function.value if isinstance(given, ir.Lambda) else given.element if isinstance(
+        given, ir.Comprehension) else None  # fmt: skip
+    if isinstance(one, ir.Call) and ir.last_name(one.callee) in _LETTERS:
+        return facts(subject, ALL)
+    if isinstance(one, ir.Binary) and one.op == "in":
+        from remit.code.review.flow.expressions import value_of
+
+        letters = value_of(run, one.right).const
+        plain = isinstance(letters, str) and re.fullmatch(r"[\w ,:@+-]*", letters) is not None
+        return facts(subject, ALL) if plain else CLEAN
+    return CLEAN
+
+
 def absent(text: str, sliced: bool = False) -> frozenset[str]:
     """The kinds of sink for which data without this text is harmless.
 

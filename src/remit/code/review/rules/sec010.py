@@ -147,18 +147,33 @@ _OBJECTS = frozenset(("flask.jsonify()", "flask.redirect()"))
 def _writer(event: Event, value: Value) -> bool:
     """The first argument is a response."""
     first = event.args[0] if event.args else None
-    return first is not None and re.search(r"ResponseWriter", first.qual) is not None and value is not first
+    if first is None or not re.search(r"ResponseWriter", first.qual) or value is first:
+        return False
+    return not _said_plain(event)
 
 
 def _response_writer(event: Event, value: Value) -> bool:
-    return re.search(r"ResponseWriter", event.receiver.qual) is not None
+    return re.search(r"ResponseWriter", event.receiver.qual) is not None and not _said_plain(event)
+
+
+def _said_plain(event: Event) -> bool:
+    """The handler, or the chain of calls itself, says that the answer is no page."""
+    body = [event.node, *(event.frame.function.body if event.frame.function is not None else ())]
+    for one in ir.within(body):
+        if not isinstance(one, ir.Call) or not one.args or not isinstance(one.args[-1], ir.Const):
+            continue
+        kind, name = str(one.args[-1].value), ir.last_name(one.callee)
+        first = one.args[0].value if isinstance(one.args[0], ir.Const) else ""
+        if _PLAIN.search(kind) and (name in ("type", "contentType") or str(first).lower() == "content-type"):
+            return True
+    return False
 
 
 def _not_object(event: Event, value: Value) -> bool:
     """express sends objects as JSON."""
     box = event.box(event.args[0]) if event.args else None
     plain = event.args[0].const if event.args else UNKNOWN
-    return (box is None or box.kind not in ("dict", "list")) and plain is UNKNOWN
+    return (box is None or box.kind not in ("dict", "list")) and plain is UNKNOWN and not _said_plain(event)
 
 
 def _as_page(event: Event, value: Value) -> bool:
@@ -176,7 +191,7 @@ _PAGES = ("flask.make_response", "flask.Response", "make_response", "Response", 
           "django.http.HttpResponseForbidden", "django.http.HttpResponseServerError", "HTMLResponse")  # fmt: skip
 _SAFE = ("markupsafe.Markup", "flask.Markup", "django.utils.safestring.mark_safe", "jinja2.Markup", "Markup",
     "mark_safe",
-         "django.utils.safestring.SafeString", "markupsafe.Markup().format")  # fmt: skip
+         "django.utils.safestring.SafeString")  # fmt: skip
 
 FLOW = Flow(
     "xss",
@@ -217,7 +232,8 @@ FLOW = Flow(
                    "django.shortcuts.render", "render", "flask.redirect", "redirect", "flask.url_for", "*.hexdigest",
                    "jinja2.Environment().get_template().render", "flask.send_file", "flask.send_from_directory",
                    "django.utils.html.format_html", "saxutils.escape", "base64.b64encode",
-                   "lxml.html.clean.clean_html"),
+                   "lxml.html.clean.clean_html", "markupsafe.Markup().format", "flask.Markup().format",
+                   "jinja2.Markup().format"),
         "javascript": ("escapeHtml", "escape-html", "encodeURIComponent", "encodeURI", "DOMPurify.sanitize",
                        "validator.escape", "lodash.escape", "he.encode", "he.escape", "JSON.stringify", "sanitizeHtml",
                        "sanitize-html", "_.escape", "xss"),
