@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.run import Run
+from remit.code.review.flow.sources import REQUESTS, WRAPPED
 from remit.code.review.flow.values import (
     CLEAN,
     EVERYTHING,
@@ -58,7 +60,7 @@ def call(run: Run, node: ir.Call) -> Value:
     event = Event(name, node, args, keywords, run.place, receiver)
     run.tell(event)
     made = _result(run, event, function)
-    return _finished(run, event, made)
+    return _finished(run, event, made, known=isinstance(function.target, FunctionTarget))
 
 
 def _arguments(run: Run, node: ir.Call) -> tuple[list[Value], dict[str, Value]]:
@@ -104,14 +106,16 @@ def _result(run: Run, event: Event, function: Value) -> Value:
     return known if known is not None else _opaque(run, event)
 
 
-def _finished(run: Run, event: Event, made: Value) -> Value:
+def _finished(run: Run, event: Event, made: Value, *, known: bool) -> Value:
     """The result with what the tables say of it: made harmless, or a source."""
     knowledge = run.knowledge
     kinds = knowledge.cleaners.get(event.name) or knowledge.cleaners.get(f"*.{event.method}")
+    if not kinds and known is False and made.taints:
+        kinds = _named_cleaning(event)
     if kinds and (made.taints or made.ref):
         made = cleared(run, made, kinds)
     if event.method in _UNDOING and made.taints:
-        made = made.tainted(dict.fromkeys(made.taints, frozenset()))
+        made = made.tainted({token: said & {EVERYTHING} for token, said in made.taints.items()})
     called = f"{event.name}()"
     found = knowledge.sources.get(called) or knowledge.sources.get(f"*.{event.method}()")
     if found is None and event.receiver.qual in knowledge.sources and event.receiver.taints and \
@@ -151,11 +155,42 @@ def _opaque(run: Run, event: Event) -> Value:
             taints = join_taints(taints, run.deep(invoke(run, one.target, handed, {}, event.span) or NOTHING))
     if taints and event.method in _GROWING and event.receiver is not NOTHING:
         _grow(run, event, given)
+    if not taints and _asks(event):
+        token = run.token("outside", "request data", event.span)
+        return Value(taints={token: frozenset()}, qual=f"{event.name}()")
+    if not taints and any(one.qual in REQUESTS for one in given):
+        return Value(qual=WRAPPED)
     made = Value(taints=taints, qual=f"{event.name}()" if len(event.name) < MAX_QUAL else "")
     made.trail = (
         before.trail if before.taints else Trail(None, run.path, event.span[0], "handed on") if taints else None
     )
     return made
+
+
+_FIXED: Final = re.compile(r"safe|fixed|const|default|clean|valid|escape|allow|perm|auth|render|redirect|template|"
+                           r"message|flash|log|csrf|user|^has|^is_|^check|^require", re.I)  # fmt: skip
+
+
+def _asks(event: Event) -> bool:
+    """Code that is not there is asked for a part of a request: `wrapped.query("q")`, `param(request, "q")`."""
+    named = any(isinstance(one.const, str) for one in event.args)
+    whole = event.receiver.qual == WRAPPED or any(one.qual in REQUESTS or one.qual == WRAPPED for one in event.args)
+    return named and whole and not _FIXED.search(event.name.removeprefix(WRAPPED))
+
+
+_CLEANING: Final = (
+    (re.compile(r"html|xml|page|markup", re.I), "xss"), (re.compile(r"sql|ident", re.I), "sql"),
+    (re.compile(r"shell|arg|cmd|command", re.I), "command"), (re.compile(r"file|path", re.I), "path"),
+    (re.compile(r"ldap|filter|dn$", re.I), "ldap"), (re.compile(r"xpath", re.I), "xpath"),
+)  # fmt: skip
+_ESCAPING: Final = re.compile(r"escape|sanit|(^|_)quote|(^|_)encode_", re.I)
+
+
+def _named_cleaning(event: Event) -> frozenset[str]:
+    """What a function that is not there makes harmless, if its name can be trusted."""
+    if not _ESCAPING.search(event.method) or event.method in _UNDOING:
+        return frozenset()
+    return frozenset(kind for pattern, kind in _CLEANING if pattern.search(event.method)) or frozenset(("xss",))
 
 
 def _callback_arguments(run: Run, target: FunctionTarget, taints: Taints) -> list[Value]:
