@@ -1,6 +1,6 @@
 """Review rules on labelled twins: true and false positive rate a category, and their difference as the score.
 
-    python bench/review.py [--show] [--language python] [--speed DIR]
+    python bench/review.py [--show] [--language python] [--set first|shapes|languages|idioms] [--category sql] [--speed DIR]
 
 A case counts as found when a finding has its CWE number. The score is the mean over categories of (true positive rate
 minus false positive rate) x 100. `--speed DIR` reviews a folder and prints size, CPU seconds and memory.
@@ -9,15 +9,26 @@ minus false positive rate) x 100. `--speed DIR` reviews a folder and prints size
 from __future__ import annotations
 
 import argparse
+import importlib
 import resource
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 
 from remit.code.graph.tree import sources
 from remit.code.review.engine import review
-from review_cases import Case, cases
+from review_cases import Case
 
+SETS = {"first": "review_cases", "shapes": "review_shapes", "languages": "review_languages", "idioms": "review_idioms"}
+"""The sets of cases, in the order in which they were written; each was written before any of it was measured."""
 ALIKE = {328: {328, 327, 916}, 94: {94, 95}, 330: {330, 338}}
+
+
+def cases(name: str = "") -> Iterator[Case]:
+    """The cases of one set, or of all."""
+    for one, module in SETS.items():
+        if name in ("", one):
+            yield from importlib.import_module(module).cases()
 
 
 def found(case: Case) -> bool:
@@ -64,12 +75,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--language", default="")
+    parser.add_argument("--category", default="")
+    parser.add_argument("--set", default="", choices=["", *SETS])
     parser.add_argument("--speed", default="")
     args = parser.parse_args()
     if args.speed:
         speed(args.speed)
         return
-    table = measure([case for case in cases() if args.language in ("", case.language)], args.show)
+    chosen = [case for case in cases(args.set) if args.language in ("", case.language)]
+    table = measure([case for case in chosen if args.category in ("", case.category)], args.show)
     for (language, category), row in sorted(table.items()):
         print(f"{language:11} {category:12} found {row[0]:3}/{row[1]:3}  false {row[2]:3}/{row[3]:3}")
     for language in sorted({one for one, _ in table}):

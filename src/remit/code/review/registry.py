@@ -42,7 +42,7 @@ def knowledge(language: str) -> Knowledge:
         flow: Flow | None = getattr(rule, "FLOW", None)
         if flow is not None:
             for sink in flow.sinks.get(spoken, ()):
-                for last in {name.rpartition(".")[2] for name in sink.names}:
+                for last in {"" if name.endswith("*=") else name.rpartition(".")[2] for name in sink.names}:
                     watchers.setdefault(last, []).append((rule.RULE.id, _watcher(flow, sink)))
             for name in flow.cleaners.get(spoken, ()):
                 cleaners[name] = cleaners.get(name, frozenset()) | {flow.kind}
@@ -53,10 +53,13 @@ def knowledge(language: str) -> Knowledge:
 
 def _watcher(flow: Flow, sink: Sink) -> Watcher:
     exact = frozenset(name for name in sink.names if not name.startswith("*."))
-    loose = frozenset(name[2:] for name in sink.names if name.startswith("*."))
+    loose = frozenset(name[2:] for name in sink.names if name.startswith("*.") and "." not in name[2:])
+    ends = tuple(name[1:] for name in sink.names if name.startswith("*.") and "." in name[2:])
+    stores = tuple(name[1:-3] for name in sink.names if name.endswith(".*="))
 
     def watch(event: Event) -> Iterable[Hit]:
-        if event.name not in exact and event.method not in loose:
+        stored = event.name.endswith("=") and event.name.rpartition(".")[0].endswith(stores)
+        if not stored and event.name not in exact and event.method not in loose and not event.name.endswith(ends):
             return
         for value in _values(event, sink):
             found = event.reaching(value, flow.kind, sink.families)

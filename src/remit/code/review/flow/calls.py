@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.run import Run
+from remit.code.review.flow.sources import REQUESTS, WRAPPED
 from remit.code.review.flow.values import (
     CLEAN,
     EVERYTHING,
@@ -18,11 +20,13 @@ from remit.code.review.flow.values import (
     ClassTarget,
     Frame,
     FunctionTarget,
+    Partial,
     State,
     Taints,
     Trail,
     Value,
     either,
+    guarded,
     join,
     join_taints,
     merge,
@@ -30,10 +34,11 @@ from remit.code.review.flow.values import (
 
 _GROWING: Final = frozenset(("append", "add", "write", "push", "put", "update", "extend", "insert", "setdefault",
                              "appendleft", "unshift", "set", "Set", "Add", "WriteString", "writelines", "push_str",
-                             "push_back", "Write", "attach", "append_child", "add_field", "arg", "args"))  # fmt: skip
+                             "push_back", "send", "Write", "attach", "append_child", "add_field", "arg",
+                             "args"))  # fmt: skip
 """Methods that put their arguments into an object that is not known."""
 _UNDOING: Final = frozenset(("unquote", "unquote_plus", "unescape", "b64decode", "urlsafe_b64decode", "b32decode",
-                             "decodeURIComponent", "decodeURI", "unhexlify", "atob"))  # fmt: skip
+                             "decodeURIComponent", "decodeURI", "unhexlify", "atob", "loads", "parse"))  # fmt: skip
 """Calls that bring back what an escape took away."""
 
 
@@ -55,7 +60,7 @@ def call(run: Run, node: ir.Call) -> Value:
     event = Event(name, node, args, keywords, run.place, receiver)
     run.tell(event)
     made = _result(run, event, function)
-    return _finished(run, event, made)
+    return _finished(run, event, made, known=isinstance(function.target, FunctionTarget))
 
 
 def _arguments(run: Run, node: ir.Call) -> tuple[list[Value], dict[str, Value]]:
@@ -89,24 +94,32 @@ def _result(run: Run, event: Event, function: Value) -> Value:
         if made is not None:
             return made
         return _opaque(run, event)
+    if isinstance(function.target, Partial):
+        whole = Event(event.name, event.node, [*function.target.args, *event.args],
+                      {**function.target.keywords, **event.keywords}, run.place, event.receiver)  # fmt: skip
+        return _result(run, whole, function.target.function)
     if isinstance(function.target, ClassTarget):
+        if function.target.closed and event.args:
+            return Value(qual=f"{function.qual}()")
         return instantiate(run, function.target, event, function.qual)
     known = known_call(run, event)
     return known if known is not None else _opaque(run, event)
 
 
-def _finished(run: Run, event: Event, made: Value) -> Value:
+def _finished(run: Run, event: Event, made: Value, *, known: bool) -> Value:
     """The result with what the tables say of it: made harmless, or a source."""
     knowledge = run.knowledge
     kinds = knowledge.cleaners.get(event.name) or knowledge.cleaners.get(f"*.{event.method}")
+    if not kinds and known is False and made.taints:
+        kinds = _named_cleaning(event)
     if kinds and (made.taints or made.ref):
         made = cleared(run, made, kinds)
     if event.method in _UNDOING and made.taints:
-        made = made.tainted(dict.fromkeys(made.taints, frozenset()))
+        made = made.tainted({token: said & {EVERYTHING} for token, said in made.taints.items()})
     called = f"{event.name}()"
     found = knowledge.sources.get(called) or knowledge.sources.get(f"*.{event.method}()")
     if found is None and event.receiver.qual in knowledge.sources and event.receiver.taints and \
-            event.receiver.qual.count(".") >= 1:  # fmt: skip
+            "." in event.receiver.qual and not event.receiver.qual.endswith("()"):  # fmt: skip
         found = knowledge.sources[event.receiver.qual]
         if found[0] == "random" or not made.taints:
             found = None
@@ -142,6 +155,11 @@ def _opaque(run: Run, event: Event) -> Value:
             taints = join_taints(taints, run.deep(invoke(run, one.target, handed, {}, event.span) or NOTHING))
     if taints and event.method in _GROWING and event.receiver is not NOTHING:
         _grow(run, event, given)
+    if not taints and _asks(event):
+        token = run.token("outside", "request data", event.span)
+        return Value(taints={token: frozenset()}, qual=f"{event.name}()")
+    if not taints and any(one.qual in REQUESTS for one in given):
+        return Value(qual=WRAPPED)
     made = Value(taints=taints, qual=f"{event.name}()" if len(event.name) < MAX_QUAL else "")
     made.trail = (
         before.trail if before.taints else Trail(None, run.path, event.span[0], "handed on") if taints else None
@@ -149,14 +167,41 @@ def _opaque(run: Run, event: Event) -> Value:
     return made
 
 
+_FIXED: Final = re.compile(r"safe|fixed|const|default|clean|valid|escape|allow|perm|auth|render|redirect|template|"
+                           r"message|flash|log|csrf|user|^has|^is_|^check|^require", re.I)  # fmt: skip
+
+
+def _asks(event: Event) -> bool:
+    """Code that is not there is asked for a part of a request: `wrapped.query("q")`, `param(request, "q")`."""
+    named = any(isinstance(one.const, str) for one in event.args)
+    whole = event.receiver.qual == WRAPPED or any(one.qual in REQUESTS or one.qual == WRAPPED for one in event.args)
+    return named and whole and not _FIXED.search(event.name.removeprefix(WRAPPED))
+
+
+_CLEANING: Final = (
+    (re.compile(r"html|xml|page|markup", re.I), "xss"), (re.compile(r"sql|ident", re.I), "sql"),
+    (re.compile(r"shell|arg|cmd|command", re.I), "command"), (re.compile(r"file|path", re.I), "path"),
+    (re.compile(r"ldap|filter|dn$", re.I), "ldap"), (re.compile(r"xpath", re.I), "xpath"),
+)  # fmt: skip
+_ESCAPING: Final = re.compile(r"escape|sanit|(^|_)quote|(^|_)encode_", re.I)
+
+
+def _named_cleaning(event: Event) -> frozenset[str]:
+    """What a function that is not there makes harmless, if its name can be trusted."""
+    if not _ESCAPING.search(event.method) or event.method in _UNDOING:
+        return frozenset()
+    return frozenset(kind for pattern, kind in _CLEANING if pattern.search(event.method)) or frozenset(("xss",))
+
+
 def _callback_arguments(run: Run, target: FunctionTarget, taints: Taints) -> list[Value]:
     """What something unknown calls a function with: elements of its receiver, or a request by habit."""
     from remit.code.review.flow.sources import by_habit
+    from remit.code.review.flow.statements import typed
 
     made = []
     for one in target.function.params:
         habit = by_habit(one, run.frame.module.module.language)
-        value = Value(taints=taints, qual=habit)
+        value = Value(taints=taints, qual=habit or (typed(run, one.type).qual if one.type else ""))
         found = run.knowledge.sources.get(habit) if habit else None
         if found is not None:
             value = Value(taints={run.token(found[0], found[1], target.function.span): frozenset()}, qual=habit)
@@ -267,7 +312,7 @@ def _run_body(run: Run, function: ir.Function) -> None:
 
 def _returned(run: Run, ends: list[tuple[Value, State]]) -> Value:
     """One value for all ways out; with what its truth says of the tokens that were tested inside."""
-    values = [_kept(value, state) for value, state in ends if not state.dead]
+    values = [guarded(value, state) for value, state in ends if not state.dead]
     if not values:
         return NOTHING
     made = values[0]
@@ -278,16 +323,6 @@ def _returned(run: Run, ends: list[tuple[Value, State]]) -> Value:
         made.check = _as_check([(v, s) for v, s in ends if not s.dead])
     elif len(values) == 1:
         made.check = values[0].check
-    return made
-
-
-def _kept(value: Value, state: State) -> Value:
-    """A value with what the guards of its own way out say of it."""
-    said = {token: cleared | state.guard(token) for token, cleared in value.taints.items()}
-    if said == value.taints:
-        return value
-    made = value.tainted(said)
-    made.check = value.check
     return made
 
 

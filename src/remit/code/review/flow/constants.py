@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
-from remit.code.review.flow.values import MAX_CONST, UNKNOWN
+from remit.code.review.flow.values import HOLE, MAX_CONST, UNKNOWN
 
 _SIMPLE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
@@ -85,6 +85,19 @@ def cut(value: Any, parts: tuple[Any, ...]) -> Any:
     if len(parts) == 3 and parts[2] == 0:
         return UNKNOWN
     return value[slice(*parts)]
+
+
+def cut_shape(shape: str, parts: tuple[Any, ...]) -> Any:
+    """`value[a:b]` of a text of which only the shape is known, where it lies in what is fixed at one of its ends."""
+    if HOLE not in shape or len(parts) > 2 or any(p is UNKNOWN or not isinstance(p, int | None) for p in parts):
+        return UNKNOWN
+    start, end = (*parts, None, None)[:2]
+    before, after = len(shape.partition(HOLE)[0]), len(shape.rpartition(HOLE)[2])
+    if end is not None and 0 <= (start or 0) <= end <= before:
+        return shape[start:end]
+    if start is not None and -after <= start < 0 and (end is None or end < 0):
+        return shape[start:end]
+    return UNKNOWN
 
 
 _TEXT: Final = frozenset(

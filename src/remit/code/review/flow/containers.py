@@ -179,9 +179,20 @@ def _feature(run: Run, event: Event, box: Box) -> Value | None:
     return Value(None)
 
 
+def _argument(run: Run, event: Event, box: Box) -> Value | None:
+    """`command.arg(x)`, `command.args([x, y])` (Rust): the words of a command, which is given back."""
+    if box.kind != "command" or box.items is None or len(box.items) >= MAX_BOX or not event.args:
+        return None
+    more = run.box(event.args[0])
+    added = list(more.items or ()) if event.method == "args" and more is not None else [event.args[0]]
+    run.state.heap[event.receiver.ref] = Box("command", [*box.items, *added])
+    return event.receiver
+
+
 CONTAINERS: Final[dict[str, Callable[[Run, Event, Box], Value | None]]] = {
     "append": _append, "appendleft": _append, "push": _append, "unshift": _append, "add": _append, "insert": _insert,
     "extend": _extend, "pop": _pop, "popleft": _pop, "shift": _pop, "remove": _remove, "get": _get, "set": _set,
     "setdefault": _setdefault, "update": _update, "clear": _clear, "reverse": _reverse, "keys": _keys,
     "values": _values, "items": _pairs, "popitem": _pop, "push_back": _append, "setFeature": _feature,
+    "arg": _argument, "args": _argument,
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from remit.code.review.flow.values import EVERYTHING, NOTHING, UNKNOWN, Box, Frame, State, Token, Trail, Value
+from remit.code.review.flow.values import EVERYTHING, NOTHING, UNKNOWN, Box, Frame, Ref, State, Token, Trail, Value
 from remit.code.review.ir import Node, Span
 from remit.code.review.values import Hit, Step
 
@@ -56,7 +56,7 @@ class Event:
 
     def deep(self, value: Value) -> Iterable[Value]:
         """A value and everything in it, bounded."""
-        rest, seen, count = [value], set[int](), 0
+        rest, seen, count = [value], set[Ref](), 0
         while rest and count < MAX_DEEP:
             one = rest.pop()
             count += 1
@@ -73,13 +73,17 @@ class Event:
     def reaching(self, value: Value, kind: str, families: Sequence[str]) -> tuple[Token, Value] | None:
         """The first token of these families that reaches this place harmful for a kind of sink."""
         for one in self.deep(value):
+            own = self.state.guard(one.identity) if one.taints else frozenset()
             for token, cleared in one.taints.items():
-                if token.family not in families or kind in cleared or EVERYTHING in cleared:
+                if token.family not in families or _harmless(kind, cleared | own):
                     continue
-                guarded = self.state.guard(token)
-                if kind not in guarded and EVERYTHING not in guarded:
+                if not _harmless(kind, self.state.guard(token)):
                     return token, one
         return None
+
+
+def _harmless(kind: str, said: frozenset[str]) -> bool:
+    return kind in said or EVERYTHING in said
 
 
 def steps_of(token: Token, value: Value, sink: Step) -> tuple[Step, ...]:

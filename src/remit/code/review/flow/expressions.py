@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow import constants
-from remit.code.review.flow.calls import call, instance_attribute
+from remit.code.review.flow.calls import call, cleared, instance_attribute
+from remit.code.review.flow.events import Event
 from remit.code.review.flow.places import assign, bind, element, lookup
-from remit.code.review.flow.run import MAX_BOX, MAX_EVALUATION_DEPTH, Run, facts
-from remit.code.review.flow.tests import combined, comparison
+from remit.code.review.flow.run import MAX_BOX, MAX_EVALUATION_DEPTH, Run, data_facts
+from remit.code.review.flow.tests import PLACE, combined, comparison, is_host, same
 from remit.code.review.flow.values import (
     CLEAN,
     HOLE,
@@ -19,10 +21,12 @@ from remit.code.review.flow.values import (
     NOTHING,
     UNKNOWN,
     Box,
+    Check,
     ClassTarget,
     FunctionTarget,
     ModuleInfo,
     Value,
+    guarded,
     join,
     join_taints,
 )
@@ -45,7 +49,8 @@ def _const(run: Run, node: ir.Const) -> Value:
 
 
 def _name(run: Run, node: ir.Name) -> Value:
-    return _sourced(run, lookup(run, node.name), node)
+    found = run.seen(lookup(run, node.name))
+    return found if found.taints else _sourced(run, found, node)
 
 
 def _sourced(run: Run, value: Value, node: ir.Node) -> Value:
@@ -75,17 +80,25 @@ def attribute(run: Run, value: Value, name: str, node: ir.Node) -> Value:
     if box is not None:
         inside = instance_attribute(run, value, box, name)
         if inside is not None:
-            return inside
+            return run.seen(inside)
     qual = f"{value.qual}.{name}" if value.qual and len(value.qual) < MAX_QUAL else ""
     made = Value(taints=value.taints, qual=qual)
     if box is not None and box.rest is not None and box.kind != "dict":
         made = join(made, box.rest)
         made.qual = qual
     made.trail = value.trail
+    if made.taints and name in _HARMLESS_FIELDS:
+        made.taints = numeric(made)
+    elif made.taints and is_host(name):
+        made.check = Check(CLEAN, data_facts(made, PLACE))
     if qual and value.taints and value.qual in run.knowledge.sources and value.taints.keys() == made.taints.keys():
         family, note = run.knowledge.sources[value.qual]
         made.taints = {run.token(family, note, node.span, qual): frozenset()}
     return _sourced(run, made, node)
+
+
+_HARMLESS_FIELDS: Final = frozenset(("length", "size", "st_size", "byteLength"))
+"""Fields that are numbers."""
 
 
 def _module_attribute(run: Run, module: ModuleInfo, name: str, qual: str) -> Value:
@@ -106,6 +119,9 @@ def _index(run: Run, node: ir.Index) -> Value:
         return _sliced(run, value, parts)
     key = value_of(run, node.key)
     made = item(run, value, key)
+    if key.taints and value.ref and not run.deep(value):
+        made = made.tainted(made.taints)
+        made.check = Check(same(key), CLEAN)
     name = f"{value.qual}[]" if value.qual else ""
     if value.qual in run.knowledge.sources and value.taints:
         family, note = run.knowledge.sources[value.qual]
@@ -124,6 +140,9 @@ def _sliced(run: Run, value: Value, parts: tuple[Any, ...]) -> Value:
         if parts and parts[-1] == 0 and len(parts) == 3:
             return value
         return run.new_box(Box(box.kind, list(box.items[slice(*parts)]), rest=box.rest))
+    fixed = constants.cut_shape(value.shape, parts) if value.taints and value.shape is not None else UNKNOWN
+    if fixed is not UNKNOWN:
+        return Value(fixed)
     made = Value(constants.cut(value.const, parts), value.taints, qual=f"{value.qual}[:]")
     made.trail = value.trail
     return made
@@ -139,7 +158,7 @@ def item(run: Run, value: Value, key: Value) -> Value:
     if key.const is not UNKNOWN:
         known = _known_item(box, key.const)
         if known is not None:
-            return known
+            return run.seen(known)
         if box.kind in ("list", "tuple", "dict", "config") and box.rest is None and not value.taints:
             return NOTHING
     return element(run, value)
@@ -173,12 +192,21 @@ _COMPARING: Final = frozenset(("==", "!=", "<", ">", "<=", ">=", "in", "not in",
                                "instanceof"))  # fmt: skip
 
 
+_MARKUP: Final = re.compile(r"(^|\.)Markup\(\)$")
+"""Text that escapes what is put into it."""
+_XSS: Final = frozenset(("xss",))
+
+
 def _operation(run: Run, node: ir.Binary, left: Value, right: Value) -> Value:
     if node.op in _COMPARING:
         return comparison(run, node, left, right)
     const = constants.binary(node.op, left.const, right.const)
     if const is not UNKNOWN:
         return Value(const, join_taints(left.taints, right.taints))
+    if node.op in ("%", "+") and _MARKUP.search(left.qual):
+        made = Value(taints=join_taints(left.taints, cleared(run, right, _XSS).taints), qual=left.qual)
+        made.trail = left.trail or right.trail
+        return made
     if node.op == "+":
         return concatenated(run, [left, right], node.span)
     if node.op == "%" and left.shape is not None:
@@ -219,30 +247,34 @@ def concatenated(run: Run, parts: list[Value], span: ir.Span) -> Value:
     made = Value(taints=taints)
     made.shape = "".join(shape_of(part) for part in parts)[:MAX_SHAPE]
     made.trail = run.trail(span, "put into a text", before)
+    if len(parts) == 1:
+        made.identity = parts[0].identity
     return made
+
+
+_PLACEHOLDER: Final = re.compile(r"%(?:\((\w*)\))?[-#0-9.+ ]*([a-zA-Z%])")
 
 
 def _percent(run: Run, left: Value, right: Value, span: ir.Span) -> Value:
+    """`shape % given`, of a tuple by place, of a dict by name, of anything else whole."""
     box = run.box(right)
-    given = list(box.all()) if box is not None else [right]
-    parts: list[Value] = []
-    pieces = (left.shape or "").split("%s")
-    for at, piece in enumerate(pieces):
-        parts.append(Value(piece))
-        if at < len(pieces) - 1:
-            parts.append(given[at] if at < len(given) else NOTHING)
-    if len(pieces) == 1:
-        import re
-
-        parts = [Value(re.sub(r"%[-#0-9.]*(\(\w+\))?[sdrifx]", HOLE, left.shape or ""))]
-    made = concatenated(run, [*parts], span)
-    rest = join_taints(made.taints, run.deep(right))
-    if rest is not made.taints:
-        made = made.tainted(rest, made.trail or run.trail(span, "put into a text", next(
-            (one for one in given if one.taints), NOTHING)))  # fmt: skip
-    if len(pieces) == 1 or (box is not None and len(given) != len(pieces) - 1):
-        made.const = UNKNOWN
-    return made
+    known = box is not None and box.rest is None
+    given = iter(box.items or ()) if known and box is not None and box.items is not None else iter((right,))
+    shape = left.shape or ""
+    parts: list[Value] = [Value(taints=left.taints)] if left.taints else []
+    at = 0
+    for match in _PLACEHOLDER.finditer(shape):
+        parts.append(Value(shape[at : match.start()]))
+        at = match.end()
+        if match[2] == "%":
+            parts.append(Value("%"))
+            continue
+        if match[1]:
+            one = item(run, right, Value(match[1])) if box is not None else right
+        else:
+            one = next(given, NOTHING) if known else Value(taints=run.deep(right))
+        parts.append(one if match[2] in "sr" or not one.taints else Value(taints=numeric(one)))
+    return concatenated(run, [*parts, Value(shape[at:])], span)
 
 
 def _unary(run: Run, node: ir.Unary) -> Value:
@@ -305,7 +337,7 @@ def _choice(run: Run, node: ir.Choice) -> Value:
         def way(taken: bool = taken, branch: Any = branch) -> Value:
             run.assume(test, taken)
             made = value_of(run, branch)
-            return _guarded(run, made)
+            return guarded(made, run.state)
 
         ways.append(way)
     values = run.branch(ways)
@@ -313,14 +345,6 @@ def _choice(run: Run, node: ir.Choice) -> Value:
     for one in values[1:]:
         made = join(made, one)
     return made
-
-
-def _guarded(run: Run, value: Value) -> Value:
-    """What this layer's guards say of a value, kept with it when the layer ends."""
-    said = {t: run.state.guard(t) for t in value.taints}
-    if not any(said.values()):
-        return value
-    return value.tainted({t: cleared | said[t] for t, cleared in value.taints.items()})
 
 
 def _text(run: Run, node: ir.Text) -> Value:
@@ -370,6 +394,7 @@ def _mapping(run: Run, node: ir.Mapping) -> Value:
     if node.type is not None:
         made.qual = value_of(run, node.type).qual + "{}"
         run.state.heap[made.ref] = _struct(run, node, keys, rest)
+        run.tell(Event(made.qual, node, (), {str(key): one for key, one in keys.items()}, run.place))
     return made
 
 
@@ -379,21 +404,20 @@ def _struct(run: Run, node: ir.Mapping, keys: dict[Any, Value], rest: Value | No
 
 
 def _comprehension(run: Run, node: ir.Comprehension) -> Value:
-    guarded = NOTHING
+    tested = NOTHING
     for target, iterable, conditions in node.clauses:
         assign(run, target, element(run, value_of(run, iterable)), node.span)
         for condition in conditions:
             test = value_of(run, condition)
             if truth(test) is False:
                 return run.new_box(Box("list", []))
-            guarded = join(guarded, test) if guarded is not NOTHING else test
+            tested = join(tested, test) if tested is not NOTHING else test
 
     def body() -> Value:
-        run.assume(guarded, True)
+        run.assume(tested, True)
         key = value_of(run, node.key)
         inner = value_of(run, node.element)
-        made = _guarded(run, inner if node.key is None else inner.tainted(join_taints(inner.taints, key.taints)))
-        return made
+        return guarded(inner if node.key is None else inner.tainted(join_taints(inner.taints, key.taints)), run.state)
 
     values = run.branch([body])
     inner = values[0] if values else NOTHING
@@ -422,6 +446,8 @@ def numeric(value: Value) -> dict[Any, frozenset[str]]:
 
 def _wrap(run: Run, node: ir.Wrap) -> Value:
     value = value_of(run, node.operand)
+    if node.kind == "receive":
+        return element(run, value)
     if node.kind == "yield" and run.frame.function is not None:
         run.frame.returns.append((run.new_box(Box("list", rest=value)), run.state.flat(run.frame.base or run.root)))
     return value
@@ -490,4 +516,4 @@ _TABLE: Final[dict[type, Callable[[Run, Any], Value]]] = {
     ir.BlockValue: _block, ir.If: _if_value, ir.Opaque: _opaque, ir.Match: _match_value,
 }  # fmt: skip
 
-__all__ = ["attribute", "bind", "concatenated", "facts", "item", "truth", "value_of"]
+__all__ = ["attribute", "bind", "concatenated", "item", "truth", "value_of"]

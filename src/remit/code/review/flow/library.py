@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from remit.code.review import ir
 from remit.code.review.flow import constants
 from remit.code.review.flow.containers import CONTAINERS
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.run import MAX_BOX, Run, facts
-from remit.code.review.flow.tests import ALL, absent, pattern_facts, prefix
+from remit.code.review.flow.run import MAX_BOX, Run, checked, data_facts, facts
+from remit.code.review.flow.tests import ALL, absent, every_facts, pattern_facts, prefix, same
 from remit.code.review.flow.values import (
     CLEAN,
     HOLE,
@@ -18,6 +19,9 @@ from remit.code.review.flow.values import (
     UNKNOWN,
     Box,
     Check,
+    ClassTarget,
+    Facts,
+    Partial,
     Value,
     join,
     join_taints,
@@ -80,7 +84,7 @@ def _plain(run: Run, event: Event) -> Value | None:
     first = event.args[0] if event.args else None
     if name in _CONFIG:
         return run.new_box(Box("config"), f"{name}()")
-    if name in _NUMBERS:
+    if name in _NUMBERS or name.rpartition("/")[2] in _NUMBERS:
         return _numeric(run, event)
     if event.method in _HARMLESS_METHODS and (event.receiver is not NOTHING):
         return Value(qual=f"{name}()")
@@ -199,10 +203,12 @@ def _joined(run: Run, separator: Value, value: Value, event: Event) -> Value:
 def _replaced(run: Run, event: Event) -> Value:
     receiver = event.receiver
     old, new = event.args[0].const, event.args[1].const
+    if event.args[0].qual.startswith("RegExp") and isinstance(event.args[0].shape, str):
+        old = event.args[0].shape.removeprefix("[").removesuffix("]")
     kinds = absent(old) if isinstance(old, str) and isinstance(new, str) and old not in new else frozenset()
     kinds = kinds - {"path"}
     made = receiver.tainted({token: cleared | kinds for token, cleared in receiver.taints.items()})
-    made.const = UNKNOWN
+    made.const, made.identity, made.shape = UNKNOWN, made, None
     for one in event.args[1:2]:
         made.taints = join_taints(made.taints, run.deep(one))
     return made
@@ -216,6 +222,8 @@ def _tested(run: Run, event: Event) -> Value | None:
     method, receiver = event.method, event.receiver
     made = Value(qual=f"{event.name}()")
     subject = receiver if receiver.taints else next((one for one in event.args if one.taints), NOTHING)
+    if method in ("all", "every") and (said := _each(run, event, subject)):
+        return checked(made, Check(said, CLEAN))
     if not subject.taints:
         return None
     if subject is receiver:
@@ -224,23 +232,41 @@ def _tested(run: Run, event: Event) -> Value | None:
         return _matched(event, subject)
     elif method in ("includes", "has", "Contains", "contains", "contains_key", "__contains__", "indexOf"):
         made.check = _contained(run, event, subject)
+    elif method == "IsLocal":
+        made.check = Check(facts(subject, frozenset(("path",))), CLEAN)
     elif method in ("HasPrefix", "startswith"):
         made.check = Check(prefix(subject, event.constant(1)), CLEAN)
     elif _SAFE_NAME.search(event.name):
-        made.check = Check(facts(subject.taints, ALL), CLEAN)
+        made.check = Check(facts(subject, ALL), CLEAN)
     return made if made.check is not None else None
+
+
+def _each(run: Run, event: Event, subject: Value) -> Facts:
+    """What a test of every letter says of the text."""
+    if event.name == "all" and event.args:
+        inner = element_source(run, event.node)
+        return every_facts(run, event.node, inner) if inner.taints else CLEAN
+    return every_facts(run, event.node, subject) if subject is event.receiver else CLEAN
+
+
+def element_source(run: Run, node: ir.Node) -> Value:
+    """The text that the comprehension of `all(... for c in text)` runs over."""
+    from remit.code.review.flow.expressions import value_of
+
+    given = node.args[0] if isinstance(node, ir.Call) and node.args else None
+    return value_of(run, given.clauses[0][1]) if isinstance(given, ir.Comprehension) and given.clauses else NOTHING
 
 
 def _own_test(event: Event, subject: Value) -> Check | None:
     method = event.method
     if method in _WORDS:
-        return Check(facts(subject.taints, ALL), CLEAN)
+        return Check(facts(subject, ALL), CLEAN)
     if method in ("startswith", "startsWith", "starts_with"):
         return Check(prefix(subject, event.constant(0)), CLEAN)
     if method == "is_relative_to":
-        return Check(facts(subject.taints, frozenset(("path",))), CLEAN)
+        return Check(data_facts(subject, frozenset(("path",))), CLEAN)
     if method in ("find", "indexOf", "includes", "contains", "count") and isinstance(event.constant(0), str):
-        return Check(CLEAN, facts(subject.taints, absent(event.constant(0))))
+        return Check(CLEAN, facts(subject, absent(event.constant(0))))
     return None
 
 
@@ -256,12 +282,10 @@ def _matched(event: Event, subject: Value) -> Value:
 
 
 def _contained(run: Run, event: Event, subject: Value) -> Check | None:
-    from remit.code.review.flow.tests import _same
-
     if event.args and subject is event.args[0] and isinstance(event.constant(1), str):
-        return Check(CLEAN, facts(subject.taints, absent(event.constant(1))))
+        return Check(CLEAN, facts(subject, absent(event.constant(1))))
     if not run.deep(event.receiver):
-        return Check(facts(subject.taints, _same(subject)), CLEAN)
+        return Check(same(subject), CLEAN)
     return None
 
 
@@ -281,6 +305,35 @@ def _getattr(run: Run, event: Event) -> Value | None:
     if isinstance(name, str) and event.args:
         return attribute(run, event.args[0], name, event.node)
     return None
+
+
+def _setattr(run: Run, event: Event) -> Value | None:
+    from remit.code.review.flow.places import set_field
+
+    name = event.constant(1)
+    if len(event.args) != 3 or not isinstance(name, str):
+        return None
+    set_field(run, event.args[0], name, event.args[2])
+    return Value(None)
+
+
+def _namedtuple(run: Run, event: Event) -> Value | None:
+    """A class of named fields, made by a call."""
+    name, said = event.constant(0), event.argument(1, "field_names")
+    box = run.box(said) if said is not None else None
+    fields = [one.const for one in box.items or ()] if box is not None else said.const if said is not None else None
+    if isinstance(fields, str):
+        fields = fields.replace(",", " ").split()
+    if not isinstance(name, str) or not isinstance(fields, list) or not all(isinstance(one, str) for one in fields):
+        return None
+    made = ir.Class(event.span, name, [], [], fields=fields)
+    return Value(target=ClassTarget(made, run.frame.module, run.frame), qual=f"{run.frame.module.name}.{name}")
+
+
+def _partial(run: Run, event: Event) -> Value | None:
+    if not event.args:
+        return None
+    return Value(target=Partial(event.args[0], list(event.args[1:]), dict(event.keywords)))
 
 
 def _go_append(run: Run, event: Event) -> Value | None:
@@ -330,7 +383,7 @@ def _new_list(run: Run, event: Event) -> Value | None:
 
 
 def _sprintf(run: Run, event: Event) -> Value | None:
-    from remit.code.review.flow.expressions import concatenated
+    from remit.code.review.flow.expressions import concatenated, numeric
 
     given = list(event.args)
     if event.name.endswith("Fprintf"):
@@ -345,7 +398,7 @@ def _sprintf(run: Run, event: Event) -> Value | None:
         parts.append(Value(shape[at : match.start()]))
         at = match.end()
         one = values.pop(0) if values else NOTHING
-        parts.append(Value() if match[0][-1] in "dxXofeEgtc" else one)
+        parts.append(Value(taints=numeric(one)) if match[0][-1] in "dxXofeEgtc" else one)
     return concatenated(run, [*parts, Value(shape[at:])], event.span)
 
 
@@ -359,6 +412,11 @@ def _require(run: Run, event: Event) -> Value | None:
     return Value(qual=name, target=find(run, name, run.frame.module))
 
 
+def _command(run: Run, event: Event) -> Value | None:
+    """A command that is put together word by word (Rust)."""
+    return run.new_box(Box("command", [event.args[0]]), f"{event.name}()") if event.args else None
+
+
 def _options(run: Run, event: Event) -> Value | None:
     """An object that keeps the options it was made with."""
     return run.new_box(Box("object", None, dict(event.keywords)), f"{event.name}()")
@@ -366,9 +424,11 @@ def _options(run: Run, event: Event) -> Value | None:
 
 _FUNCTIONS: Final[dict[str, Callable[[Run, Event], Value | None]]] = {
     "re.compile": _compile, "regexp.MustCompile": _compile, "regexp.Compile": _compile, "RegExp": _compile,
-    "Regex.new": _compile, "regex.Regex.new": _compile, "getattr": _getattr, "append": _go_append,
+    "Regex.new": _compile, "regex.Regex.new": _compile, "getattr": _getattr, "setattr": _setattr,
+    "collections.namedtuple": _namedtuple, "functools.partial": _partial, "append": _go_append,
     "enumerate": _enumerate, "next": _next, "dict": _new_dict, "list": _new_list, "set": _new_list,
     "collections.OrderedDict": _new_dict, "collections.deque": _new_list, "fmt.Sprintf": _sprintf, "require": _require,
     "lxml.etree.XMLParser": _options, "lxml.etree.ETCompatXMLParser": _options, "xml.sax.make_parser": _options,
     "xml.sax.expatreader.create_parser": _options, "types.SimpleNamespace": _new_object,
+    "std.process.Command.new": _command, "Command.new": _command, "tokio.process.Command.new": _command,
 }  # fmt: skip

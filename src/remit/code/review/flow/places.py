@@ -80,10 +80,18 @@ def _watch_name(run: Run, target: ir.Name, value: Value) -> None:
 def _destructure(run: Run, target: ir.Sequence, value: Value, span: ir.Span) -> None:
     box = run.box(value)
     known = box.items if box is not None and box.rest is None else None
-    plain = not any(isinstance(one, ir.Wrap) for one in target.items)
+    star = next((at for at, one in enumerate(target.items) if isinstance(one, ir.Wrap)), len(target.items))
+    behind = len(target.items) - star - 1
     for at, one in enumerate(target.items):
-        if known is not None and plain and at < len(known):
+        if known is not None and at < star and at < len(known):
             inner = known[at]
+        elif known is not None and at == star:
+            inner = run.new_box(Box("list", known[star : len(known) - behind]))
+        elif known is not None and star < at and len(known) >= star + behind:
+            inner = known[at - len(target.items)]
+        elif box is None and value.check is not None and at == 1:
+            inner = Value()
+            inner.check = value.check
         elif box is None and value.qual.endswith("()"):
             inner = value.tainted(value.taints)
             inner.qual = value.qual if at == 0 and run.frame.module.module.language == "go" else f"{value.qual}[]"
@@ -108,17 +116,21 @@ def _assign_attribute(run: Run, target: ir.Attr, value: Value) -> None:
     owner = value_of(run, target.object)
     name = f"{owner.qual}.{target.name}=" if owner.qual else f"?.{target.name}="
     run.tell(Event(name, target, (value,), {}, run.place, owner))
-    box = run.box(owner)
-    if box is None:
-        box = Box("object")
-        if isinstance(target.object, ir.Name):
-            made = run.new_box(box, owner.qual)
-            made.taints, made.target, made.trail = owner.taints, owner.target, owner.trail
-            bind(run, target.object.name, made)
-            owner = made
-        else:
+    if run.box(owner) is None:
+        if not isinstance(target.object, ir.Name):
             return
-    run.state.heap[owner.ref] = Box(box.kind, box.items, {**box.keys, target.name: value}, box.rest, box.cls)
+        made = run.new_box(Box("object"), owner.qual)
+        made.taints, made.target, made.trail = owner.taints, owner.target, owner.trail
+        bind(run, target.object.name, made)
+        owner = made
+    set_field(run, owner, target.name, value)
+
+
+def set_field(run: Run, owner: Value, name: str, value: Value) -> None:
+    """`owner.name = value` of an object that is known."""
+    box = run.box(owner)
+    if box is not None:
+        run.state.heap[owner.ref] = Box(box.kind, box.items, {**box.keys, name: value}, box.rest, box.cls)
 
 
 def _assign_item(run: Run, target: ir.Index, value: Value) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -13,9 +14,11 @@ from remit.code.review.flow.values import (
     Box,
     Check,
     ClassTarget,
+    Facts,
     Frame,
     FunctionTarget,
     ModuleInfo,
+    Ref,
     State,
     Taints,
     Token,
@@ -114,7 +117,7 @@ class Run:
         """The taints of a value and of all in it."""
         if not value.ref:
             return value.taints
-        made, rest, seen = value.taints, [value.ref], set[int]()
+        made, rest, seen = value.taints, [value.ref], set[Ref]()
         while rest and len(seen) < MAX_BOX:
             ref = rest.pop()
             box = self.state.box(ref)
@@ -127,11 +130,18 @@ class Run:
                     rest.append(one.ref)
         return made
 
+    def seen(self, value: Value) -> Value:
+        """A value as it is read here: with what tests on the way here showed of it."""
+        if not value.taints:
+            return value
+        own = self.state.guard(value.identity)
+        return value.tainted({token: cleared | own for token, cleared in value.taints.items()}) if own else value
+
     def trail(self, span: Span, note: str, before: Value) -> Trail | None:
         """The way of a value, one step longer; None when it carries nothing."""
         return Trail(before.trail, self.path, span[0], note) if before.taints else before.trail
 
-    def apply(self, facts: Taints) -> None:
+    def apply(self, facts: Facts) -> None:
         """Take facts of a test as holding from here on in this layer."""
         for token, kinds in facts.items():
             self.state.guards[token] = self.state.guard(token) | kinds
@@ -177,9 +187,28 @@ class Run:
             self.hits[key] = (hit, family, id(function) if function is not None else 0)
 
 
-def facts(taints: Taints, kinds: frozenset[str]) -> Taints:
-    """The fact that all these tokens are harmless for some kinds."""
-    return dict.fromkeys(taints, kinds)
+_PART: Final = re.compile(r"(r?split(ext|lines)?|r?partition|suffix|scheme|extname|extension|\[\]|\[:\]|len|find|index|"
+                          r"slice|substring|charAt|substr)(\(\))?(\[\]|\[:\])*$")  # fmt: skip
+
+
+def whole(value: Value) -> bool:
+    """Whether what is shown of a value is shown of the data that it came from: it is not a part of it."""
+    return not _PART.search(value.qual)
+
+
+def facts(value: Value, kinds: frozenset[str]) -> Facts:
+    """The fact that a value is harmless for some kinds; where it is no part of its data, that data too."""
+    if not kinds or not value.taints:
+        return {}
+    made: Facts = {value.identity: kinds}
+    if whole(value):
+        made.update(dict.fromkeys(value.taints, kinds))
+    return made
+
+
+def data_facts(value: Value, kinds: frozenset[str]) -> Facts:
+    """The fact that all the data that a value came from is harmless for some kinds."""
+    return {value.identity: kinds, **dict.fromkeys(value.taints, kinds)}
 
 
 def checked(value: Value, check: Check) -> Value:

@@ -111,6 +111,12 @@ RUST: Final[dict[str, tuple[str, str]]] = {
 }  # fmt: skip
 SOURCES: Final = {"python": PYTHON, "javascript": JAVASCRIPT, "typescript": JAVASCRIPT, "go": GO, "rust": RUST}
 
+REQUESTS: Final = frozenset(("flask.request", "quart.request", "bottle.request", "cherrypy.request", "?request", "?ctx",
+                            "?self.request"))  # fmt: skip
+"""What stands for a whole request."""
+WRAPPED: Final = "?wrapped"
+"""What code that is not there made of a whole request."""
+
 REQUEST_NAMES: Final = frozenset({"request", "req", "http_request"})
 REQUEST_TYPES: Final = re.compile(
     r"\b(Http|Web|Fastify|Next|Incoming)?Re?q(uest)?(Message)?\b|http\.Request|HttpRequest"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.expressions import last_value, truth, value_of
+from remit.code.review.flow.expressions import last_value, numeric, truth, value_of
 from remit.code.review.flow.imports import bring
 from remit.code.review.flow.places import assign, bind, element
 from remit.code.review.flow.run import Run, facts
+from remit.code.review.flow.sources import HARMLESS_TYPE
 from remit.code.review.flow.tests import ALL
 from remit.code.review.flow.values import (
     NOTHING,
@@ -52,6 +54,8 @@ def _assign(run: Run, node: ir.Assign) -> None:
             assign(run, target, value, node.span)
         return
     value = value_of(run, node.value)
+    if node.type and value.taints and HARMLESS_TYPE.match(node.type):
+        value = value.tainted(numeric(value))
     if node.type and not value.qual and not value.target and not value.ref:
         declared = typed(run, node.type)
         if declared.qual:
@@ -160,7 +164,7 @@ def _arm(run: Run, node: ir.Match, at: int, subject: Value, patterns: list[Value
     for name in arm.binds:
         bind(run, name, subject)
     if patterns and subject.taints and all(not p.taints and p.const is not UNKNOWN for p in patterns):
-        run.apply(facts(subject.taints, ALL))
+        run.apply(facts(subject, ALL))
     if arm.guard is not None:
         run.assume(value_of(run, arm.guard), True)
     made = NOTHING
@@ -327,10 +331,14 @@ def _define(run: Run, node: ir.Define) -> None:
     run.frame.nested.append(target)
 
 
+_ENUM: Final = re.compile(r"(^|\.)(enum\.)?(Str|Int)?Enum$")
+
+
 def _define_class(run: Run, what: ir.Class) -> None:
     frame = Frame(run.frame, run.frame.module, None)
     target = ClassTarget(what, run.frame.module, frame)
     target.bases = [value_of(run, one) for one in what.bases]
+    target.closed = any(_ENUM.search(one.qual) for one in target.bases)
     before = run.frame
     bind(run, what.name, Value(target=target, qual=f"{run.frame.module.name}.{what.name}"))
     for one in what.body:

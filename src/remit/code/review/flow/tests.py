@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow import constants
-from remit.code.review.flow.run import Run, facts
-from remit.code.review.flow.values import CLEAN, EVERYTHING, UNKNOWN, Check, Taints, Value, both, either
+from remit.code.review.flow.run import Run, data_facts, facts
+from remit.code.review.flow.values import CLEAN, EVERYTHING, UNKNOWN, Check, Facts, Value, both, either
 
 ALL: Final = frozenset((EVERYTHING,))
 PLACE: Final = frozenset(("redirect", "ssrf"))
-_PART: Final = re.compile(r"(r?split(ext|lines)?|r?partition|suffix|scheme|extname|extension|\[\]|\[:\]|len|find|index|"
-                          r"slice|substring|charAt|substr)(\(\))?(\[\]|\[:\])*$")  # fmt: skip
 _HOST: Final = re.compile(r"(netloc|hostname|host|origin|Host|Hostname)(\(\))?(\[\])?$")
+_HOST_FIELDS: Final = frozenset(("netloc", "hostname", "host", "Host"))
 _RESOLVED: Final = re.compile(r"(realpath|abspath|resolve|normpath|absolute|commonpath|commonprefix|basename|Clean|Abs|"
                               r"canonicalize|normalize|EvalSymlinks|parents?)\b")  # fmt: skip
 
@@ -59,14 +58,14 @@ def _const(run: Run, op: str, left: Value, right: Value) -> Any:
     return constants.binary(op, left.const, right.const)
 
 
-def _facts(run: Run, node: ir.Binary, left: Value, right: Value) -> tuple[Taints, Taints]:
+def _facts(run: Run, node: ir.Binary, left: Value, right: Value) -> tuple[Facts, Facts]:
     """(what holds when the positive form is true, what holds when it is false)."""
     if node.op in ("in", "not in"):
         return _membership(run, node, left, right)
     if node.op in ("==", "!=", "===", "!==", "is", "is not", "<>"):
         for side, other in ((left, right), (right, left)):
             if side.taints and not run.deep(other) and other.const is not None and other.const != "":
-                return facts(side.taints, _same(side)), CLEAN
+                return same(side), CLEAN
         if isinstance(right.const, int) and right.const in (0, -1) and left.check is not None:
             # `x.find("..") == -1`: what the search looked for is not there.
             return (left.check.false, left.check.true) if right.const == -1 else (CLEAN, CLEAN)
@@ -75,24 +74,50 @@ def _facts(run: Run, node: ir.Binary, left: Value, right: Value) -> tuple[Taints
     return CLEAN, CLEAN
 
 
-def _same(value: Value) -> frozenset[str]:
-    """What equality with something trusted makes harmless: the whole, or the part that was compared."""
+def is_host(name: str) -> bool:
+    """Whether a field is the host of an address: where it is empty or known, the address stays at home."""
+    return name in _HOST_FIELDS
+
+
+def same(value: Value) -> Facts:
+    """What equality with something trusted makes harmless: the value; of its data what the part that it is settles."""
     if _HOST.search(value.qual):
-        return PLACE
+        return {**data_facts(value, PLACE), value.identity: ALL}
     if re.search(r"commonpath|commonprefix", value.qual):
-        return frozenset(("path",))
-    return frozenset() if _PART.search(value.qual) else ALL
+        return data_facts(value, frozenset(("path",)))
+    return facts(value, ALL)
 
 
-def _membership(run: Run, node: ir.Binary, left: Value, right: Value) -> tuple[Taints, Taints]:
+def _membership(run: Run, node: ir.Binary, left: Value, right: Value) -> tuple[Facts, Facts]:
     if left.taints and not run.deep(right):
-        return facts(left.taints, _same(left)), CLEAN
+        return same(left), CLEAN
     if right.taints and _RESOLVED.search(right.qual) and right.qual.endswith((".parents", "parents")):
-        return facts(right.taints, frozenset(("path",))), CLEAN
+        return data_facts(right, frozenset(("path",))), CLEAN
     if right.taints and isinstance(left.const, str):
         sliced = isinstance(node.right, ir.Index) and isinstance(node.right.key, ir.Slice)
-        return CLEAN, facts(right.taints, absent(left.const, sliced))
+        return CLEAN, (data_facts if sliced else facts)(right, absent(left.const, sliced))
     return CLEAN, CLEAN
+
+
+_LETTERS: Final = frozenset(("isalnum", "isalpha", "isdigit", "isdecimal", "isnumeric", "isidentifier",
+                             "is_alphanumeric", "is_ascii_alphanumeric", "is_alphabetic",
+                             "is_ascii_alphabetic", "is_numeric", "is_ascii_digit", "is_digit"))  # fmt: skip
+
+
+def every_facts(run: Run, node: ir.Node, subject: Value) -> Facts:
+    """What `all(c.isalnum() for c in x)`, `all(c in LETTERS for c in x)`, `x.chars().all(|c| c.is_numeric())` say."""
+    given = node.args[0] if isinstance(node, ir.Call) and node.args else None
+    one = given.function.value if isinstance(given, ir.Lambda) else given.element if isinstance(
+        given, ir.Comprehension) else None  # fmt: skip
+    if isinstance(one, ir.Call) and ir.last_name(one.callee) in _LETTERS:
+        return facts(subject, ALL)
+    if isinstance(one, ir.Binary) and one.op == "in":
+        from remit.code.review.flow.expressions import value_of
+
+        letters = value_of(run, one.right).const
+        plain = isinstance(letters, str) and re.fullmatch(r"[\w ,:@+-]*", letters) is not None
+        return facts(subject, ALL) if plain else CLEAN
+    return CLEAN
 
 
 def absent(text: str, sliced: bool = False) -> frozenset[str]:
@@ -104,27 +129,29 @@ def absent(text: str, sliced: bool = False) -> frozenset[str]:
         return frozenset(("path",))
     if text in ("'", '"'):
         return frozenset(("xpath", "sql", "code") if sliced else ("xpath", "sql"))
+    if text in ("(", ")"):
+        return frozenset(("ldap",))
     if text == "<":
         return frozenset(("xss",))
     return frozenset(("redirect", "ssrf")) if text in ("://", "//") else frozenset()
 
 
-def prefix(value: Value, const: Any) -> Taints:
+def prefix(value: Value, const: Any) -> Facts:
     """What `value.startswith(const)` says when it holds."""
     if isinstance(const, str):
         if _RESOLVED.search(value.qual):
-            return facts(value.taints, frozenset(("path",)))
+            return data_facts(value, frozenset(("path",)))
         if re.match(r"https?://[^/]+/|/[^/\\]", const):
-            return facts(value.taints, PLACE)
+            return facts(value, PLACE)
         return CLEAN
-    return facts(value.taints, frozenset(("path",))) if _RESOLVED.search(value.qual) else CLEAN
+    return data_facts(value, frozenset(("path",))) if _RESOLVED.search(value.qual) else CLEAN
 
 
 _SAFE_CLASS: Final = re.compile(r"^\^?[\^(]*(?:(?:\[(?:\\w|\\d|[\w\s-]|\\-|_|\\\.|\.(?!\.)|,|@)+\]|\\d|\\w|[\w-]|\\\.)"
                                 r"(?:[+*?]|\{[\d,]+\})?|[()|]|\(\?:)+\)*(?:\$|\\Z|\\z)?$")  # fmt: skip
 
 
-def pattern_facts(value: Value, pattern: Any, whole: bool) -> Taints:
+def pattern_facts(value: Value, pattern: Any, whole: bool) -> Facts:
     """What matching a constant pattern says: letters, digits and a few marks, from end to end, are harmless."""
     if not isinstance(pattern, str) or len(pattern) > 300 or not _SAFE_CLASS.match(pattern):
         return CLEAN
@@ -133,4 +160,4 @@ def pattern_facts(value: Value, pattern: Any, whole: bool) -> Taints:
         return CLEAN
     kinds = ALL if "." not in pattern else frozenset(
         ("sql", "command", "code", "xss", "xpath", "ldap", "template"))  # fmt: skip
-    return facts(value.taints, kinds)
+    return facts(value, kinds)

@@ -7,6 +7,7 @@ the state before it, so that forking is free and merging costs what the branches
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any, Final
 
 from remit.code.review.ir import Class, Function, Module, Span
@@ -43,7 +44,14 @@ class Token:
 Kinds = frozenset[str]
 Taints = dict[Token, frozenset[str]]
 """{token: kinds of sink for which it was made harmless}"""
+Facts = dict[Any, frozenset[str]]
+"""{token, or the identity of one value: kinds of sink for which a test shows it harmless}"""
 CLEAN: Final[Taints] = {}
+Ref = int | tuple[int, ...]
+"""One object of the heap, or one of several; 0 = none."""
+MAX_REFS: Final = 8
+MAX_AMONG: Final = 4
+"""Constants that one value may be."""
 
 
 class Trail:
@@ -63,7 +71,7 @@ class Check:
 
     __slots__ = ("false", "true")
 
-    def __init__(self, true: Taints, false: Taints) -> None:
+    def __init__(self, true: Facts, false: Facts) -> None:
         self.true, self.false = true, false
 
     def flipped(self) -> Check:
@@ -71,7 +79,7 @@ class Check:
         return Check(self.false, self.true)
 
 
-def both(a: Taints, b: Taints) -> Taints:
+def both(a: Facts, b: Facts) -> Facts:
     """What two facts together say."""
     made = dict(a)
     for token, kinds in b.items():
@@ -79,7 +87,7 @@ def both(a: Taints, b: Taints) -> Taints:
     return made
 
 
-def either(a: Taints, b: Taints) -> Taints:
+def either(a: Facts, b: Facts) -> Facts:
     """What one of two facts, not known which, says."""
     return {token: kinds & b[token] for token, kinds in a.items() if token in b and kinds & b[token]}
 
@@ -87,11 +95,15 @@ def either(a: Taints, b: Taints) -> Taints:
 class Value:
     """What is known of one value."""
 
-    __slots__ = ("check", "const", "qual", "ref", "shape", "taints", "target", "trail")
+    __slots__ = ("among", "check", "const", "identity", "qual", "ref", "shape", "taints", "target", "trail")
 
-    def __init__(self, const: Any = UNKNOWN, taints: Taints = CLEAN, *, ref: int = 0, qual: str = "",
+    def __init__(self, const: Any = UNKNOWN, taints: Taints = CLEAN, *, ref: Ref = 0, qual: str = "",
                  target: Any = None) -> None:  # fmt: skip
         self.const = const
+        self.among: tuple[Any, ...] = ()
+        """the constants that it is one of, where there are several"""
+        self.identity: Any = self
+        """the same for values of the same content"""
         self.taints = taints
         self.ref = ref
         self.qual = qual
@@ -104,7 +116,13 @@ class Value:
         """The same with other taints."""
         made = Value(self.const, taints, ref=self.ref, qual=self.qual, target=self.target)
         made.trail, made.shape = trail or self.trail, self.shape
+        made.among, made.identity = self.among, self.identity
         return made
+
+    @property
+    def constants(self) -> tuple[Any, ...]:
+        """The constants that it may be; () when they are not known."""
+        return self.among if self.const is UNKNOWN else (self.const,)
 
 
 NOTHING: Final = Value()
@@ -126,12 +144,23 @@ class FunctionTarget:
         return made
 
 
+class Partial:
+    """A function with some of its arguments."""
+
+    __slots__ = ("args", "function", "keywords")
+
+    def __init__(self, function: Value, args: list[Value], keywords: dict[str, Value]) -> None:
+        self.function, self.args, self.keywords = function, args, keywords
+
+
 class ClassTarget:
     """A class of the project."""
 
-    __slots__ = ("bases", "cls", "fields", "frame", "methods", "module")
+    __slots__ = ("bases", "closed", "cls", "fields", "frame", "methods", "module")
 
     def __init__(self, cls: Class, module: ModuleInfo, frame: Frame) -> None:
+        self.closed = False
+        """an enumeration: a call gives one of its members, or fails"""
         self.cls, self.module, self.frame = cls, module, frame
         self.methods: dict[str, FunctionTarget] = {}
         self.fields: dict[str, Value] = {}
@@ -210,8 +239,8 @@ class State:
         self.parent = parent
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.vars: dict[tuple[int, str], Value] = {}
-        self.heap: dict[int, Box] = {}
-        self.guards: Taints = {}
+        self.heap: dict[Ref, Box] = {}
+        self.guards: Facts = {}
         self.dead = False
 
     def get(self, key: tuple[int, str]) -> Value | None:
@@ -224,18 +253,21 @@ class State:
             state = state.parent
         return None
 
-    def box(self, ref: int) -> Box | None:
-        """A heap object."""
+    def box(self, ref: Ref) -> Box | None:
+        """A heap object; what several may hold is joined."""
         state: State | None = self
         while state is not None and ref:
             found = state.heap.get(ref)
             if found is not None:
                 return found
             state = state.parent
-        return None
+        if not isinstance(ref, tuple):
+            return None
+        boxes = [box for box in map(self.box, ref) if box is not None]
+        return reduce(join_boxes, boxes) if boxes else None
 
-    def guard(self, token: Token) -> frozenset[str]:
-        """The kinds of sink for which a test on the way here made a token harmless."""
+    def guard(self, token: Any) -> frozenset[str]:
+        """The kinds of sink for which a test on the way here made a token, or one value, harmless."""
         state: State | None = self
         while state is not None:
             found = state.guards.get(token)
@@ -277,12 +309,28 @@ def join(a: Value, b: Value) -> Value:
         return a
     same = type(a.const) is type(b.const) and a.const == b.const
     made = Value(a.const if same else UNKNOWN, join_taints(a.taints, b.taints))
-    made.ref = a.ref if a.ref == b.ref or not b.ref else b.ref if not a.ref else 0
+    made.ref = a.ref if a.ref == b.ref or not b.ref else b.ref if not a.ref else _refs(a.ref, b.ref)
+    made.among = () if same else _among(a, b)
+    made.identity = a.identity if a.identity is b.identity else made
     made.qual = a.qual if a.qual == b.qual or not b.qual else b.qual if not a.qual else ""
     made.target = a.target if a.target is b.target or b.target is None else b.target if a.target is None else None
     made.trail = a.trail if a.taints else b.trail or a.trail
     made.shape = a.shape if a.shape == b.shape else _joined_shape(a, b)
     return made
+
+
+def _refs(a: Ref, b: Ref) -> Ref:
+    """One of several objects; 0 when there are too many to tell."""
+    made = dict.fromkeys((*(a if isinstance(a, tuple) else (a,)), *(b if isinstance(b, tuple) else (b,))))
+    return tuple(made) if len(made) <= MAX_REFS else 0
+
+
+def _among(a: Value, b: Value) -> tuple[Any, ...]:
+    """The constants of two values, when both have some."""
+    if not a.constants or not b.constants:
+        return ()
+    made = (*a.constants, *(one for one in b.constants if one not in a.constants))
+    return made if len(made) <= MAX_AMONG else ()
 
 
 def _joined_shape(a: Value, b: Value) -> str | None:
@@ -313,9 +361,23 @@ def join_boxes(a: Box, b: Box) -> Box:
 
 def _settled(value: Value, state: State) -> Value:
     """A value as it leaves a branch: what the branch's test said of its data stays true of it."""
-    if not any(token in state.guards for token in value.taints):
+    own = state.guards.get(value.identity, frozenset())
+    if not own and not any(token in state.guards for token in value.taints):
         return value
-    return value.tainted(both(value.taints, {t: k for t, k in state.guards.items() if t in value.taints}))
+    return value.tainted({t: k | own | state.guards.get(t, frozenset()) for t, k in value.taints.items()})
+
+
+def guarded(value: Value, state: State) -> Value:
+    """A value with what all tests on the way to a state say of it."""
+    if not value.taints:
+        return value
+    own = state.guard(value.identity)
+    said = {token: cleared | own | state.guard(token) for token, cleared in value.taints.items()}
+    if said == value.taints:
+        return value
+    made = value.tainted(said)
+    made.check = value.check
+    return made
 
 
 def merge(base: State, states: list[State]) -> None:

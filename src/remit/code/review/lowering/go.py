@@ -92,7 +92,7 @@ class GoLowering(BraceLowering):
         "function_declaration": "define", "method_declaration": "define", "type_declaration": "types",
         "import_declaration": "imports", "package_clause": "nothing", "go_statement": "start",
         "defer_statement": "start", "inc_statement": "step", "dec_statement": "step", "labeled_statement": "labeled",
-        "empty_statement": "nothing", "send_statement": "other_statement", "goto_statement": "nothing",
+        "empty_statement": "nothing", "send_statement": "send", "goto_statement": "nothing",
         "ERROR": "broken",
     }  # fmt: skip
 
@@ -344,6 +344,12 @@ class GoLowering(BraceLowering):
         if isinstance(made, Call):
             made.kind = node.type.partition("_")[0]
         return Evaluate(self.span(node), made)
+
+    def send(self, node: Any) -> Evaluate:
+        """`c <- a`, as a call of `c.send`."""
+        span = self.span(node)
+        callee = Attr(span, self.field(node, "channel"), "send")
+        return Evaluate(span, Call(span, callee, [self.field(node, "value")], [""]))
 
     def step(self, node: Any) -> Assign:
         """a++, a--."""

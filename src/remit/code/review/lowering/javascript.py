@@ -109,7 +109,16 @@ class ScriptLowering(BraceLowering):
 
     def array(self, node: Any) -> Sequence:
         """`[a, b]`."""
-        items = [self.expression(one) for one in node.named_children if one.type not in self.COMMENTS]
+        items: list[Any] = []
+        hole = True
+        for one in node.children[1:]:
+            if one.is_named and one.type not in self.COMMENTS:
+                items.append(self.expression(one))
+                hole = False
+            elif one.type == ",":
+                if hole:
+                    items.append(Const(self.span(one), None))
+                hole = True
         return Sequence(self.span(node), "list", items)
 
     def sequence(self, node: Any) -> Any:

@@ -117,6 +117,8 @@ Good (rust):
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from remit.code.review.flow.events import Event
@@ -125,8 +127,11 @@ from remit.code.review.values import Flow, Rule, Sink
 
 RULE = Rule("SEC004", "Command built from data", "security", "critical",
             "Start the program with a list of arguments and no shell.", cwe=78, confidence=0.9)  # fmt: skip
-SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "cmd", "cmd.exe", "powershell", "pwsh", "/bin/sh", "/bin/bash",
-                    "/usr/bin/sh", "/usr/bin/bash", "/bin/zsh", "sudo", "ssh", "env"))  # fmt: skip
+SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "cmd", "cmd.exe", "powershell", "powershell.exe", "pwsh",
+                    "sudo", "ssh", "env"))  # fmt: skip
+_WORDY = frozenset(("cmd", "cmd.exe", "powershell", "powershell.exe", "pwsh", "sudo", "ssh", "env"))
+"""Programs that read all the words behind as one command."""
+_SCRIPT = re.compile(r"^(-[a-z]*c|/[ck]|-command|-encodedcommand)$", re.I)
 
 
 def _shell(event: Event, value: Value) -> bool:
@@ -137,9 +142,29 @@ def _shell(event: Event, value: Value) -> bool:
     items = box.items or []
     if event.constant(-1, "shell") is True or not items:
         return bool(items) or (box.rest is not None and event.constant(-1, "shell") is True)
-    if items[0].const in SHELLS:
-        return True
-    return bool(items[0].taints)
+    return _argv(event, items)
+
+
+def _argv(event: Event, items: Sequence[Value]) -> bool:
+    """Data names the program, or is (part of) the script that a shell is started with."""
+    if not items or items[0].taints:
+        return bool(items)
+    started = [one for one in items[0].constants if isinstance(one, str)]
+    if not any(one.rpartition("/")[2] in SHELLS for one in started):
+        return False
+    for at, one in enumerate(items[1:-1], 1):
+        if any(isinstance(said, str) and _SCRIPT.match(said) for said in one.constants):
+            rest = items[at + 1 :] if any(said in _WORDY for said in started) else items[at + 1 : at + 2]
+            return any(event.reaching(said, "command", ("outside",)) for said in rest)
+    return any(one in _WORDY for one in started) or bool(items[1:] and items[1].taints)
+
+
+def _exec(event: Event, value: Value) -> bool:
+    """`os.execlp("sh", "sh", "-c", text)`, `os.spawnv(mode, "sh", [...])`."""
+    args = list(event.args[1:] if event.method.startswith("spawn") else event.args)
+    box = event.box(args[1]) if len(args) == 2 else None
+    argv = list(box.items or ()) if box is not None else args[1:]
+    return bool(args) and (bool(args[0].taints) or _argv(event, [args[0], *argv[1:]]))
 
 
 def _program(value: Value) -> bool:
@@ -160,22 +185,20 @@ def _shell_first(event: Event, value: Value) -> bool:
     first = event.args[0] if event.args else value
     if first.const == "" or event.name.endswith("CommandContext"):
         first = event.args[1] if len(event.args) > 1 else first
-    return first.const in SHELLS or value is first or bool(first.taints)
+    return _named_shell(first) or value is first or bool(first.taints)
+
+
+def _named_shell(value: Value) -> bool:
+    return any(isinstance(one, str) and one.rpartition("/")[2] in SHELLS for one in value.constants)
 
 
 def _shell_chain(event: Event, value: Value) -> bool:
-    """`Command::new("sh").arg("-c").arg(x)`: the chain began with a shell."""
-    return _began(event.node) in SHELLS
-
-
-def _began(node: Any) -> Any:
-    from remit.code.review import ir
-
-    while isinstance(node, ir.Call | ir.Attr | ir.Wrap):
-        if isinstance(node, ir.Call) and ir.last_name(node.callee) == "new" and node.args:
-            return node.args[0].value if isinstance(node.args[0], ir.Const) else None
-        node = node.callee if isinstance(node, ir.Call) else node.object if isinstance(node, ir.Attr) else node.operand
-    return None
+    """`Command::new("sh").arg("-c").arg(x)`: x is what the shell is started with."""
+    box = event.box(event.receiver)
+    if box is None or box.kind != "command" or not box.items or box.items[0].taints:
+        return False
+    given = event.box(value)
+    return _argv(event, [*box.items, *(given.items or () if given is not None else (value,))])
 
 
 _SUBPROCESS = tuple(f"subprocess.{name}" for name in ("run", "call", "Popen", "check_call", "check_output"))
@@ -196,7 +219,8 @@ FLOW = Flow(
             Sink(_SUBPROCESS, (0,), ("args",), _shell, ("outside",)),
             Sink(_SUBPROCESS, (0,), ("args",), _assembled_shell, ("local", "parameter")),
             Sink(("os.execl", "os.execle", "os.execlp", "os.execv", "os.execve", "os.execvp", "os.spawnl", "os.spawnv",
-                  "os.spawnlp", "os.spawnvp", "os.posix_spawn"), (0, 1)),
+                  "os.spawnlp", "os.spawnvp", "os.posix_spawn", "os.spawnve", "os.spawnle", "os.execlpe", "os.execvpe"),
+                 (), (), _exec),
             Sink(("asyncio.create_subprocess_exec",), (0,)),
         ),
         "javascript": (
@@ -212,7 +236,7 @@ FLOW = Flow(
                  Sink(("*.arg", "*.args"), (0,), (), _shell_chain)),
     },
     {
-        "python": ("shlex.quote", "pipes.quote"),
+        "python": ("shlex.quote", "shlex.join", "pipes.quote"),
         "javascript": ("shell-quote.quote", "shell-escape", "shellescape"),
         "go": ("shellescape.Quote", "strconv.Itoa"),
         "rust": ("shell_escape.escape", "shlex.quote"),

@@ -106,7 +106,7 @@ import re
 from collections.abc import Iterable
 
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.values import UNKNOWN
+from remit.code.review.flow.values import Value
 from remit.code.review.values import Hit, Rule
 
 RULE = Rule("SEC007", "Weak hash", "security", "error",
@@ -125,10 +125,13 @@ _CALLS = frozenset((
     "cryptography.hazmat.primitives.hashes.SHA1",
     "hashes.MD5", "hashes.SHA1", "crypto/md5.Sum", "crypto/md5.New", "crypto/sha1.Sum", "crypto/sha1.New",
     "md5.compute",
+    "openssl.hash.MessageDigest.md5", "openssl.hash.MessageDigest.sha1", "MessageDigest.md5", "MessageDigest.sha1",
     "sha1.Sha1.new", "md5.Md5.new", "md5.Md5.digest", "sha1.Sha1.digest", "Md5.new", "Sha1.new",
 ))  # fmt: skip
 _NAMED = frozenset(("hashlib.new", "crypto.createHash", "crypto.createHmac", "node:crypto.createHash",
                     "node:crypto.createHmac", "createHash", "EVP.MessageDigest"))  # fmt: skip
+_LEGACY = re.compile(r"\bSHA1_FOR_LEGACY_USE_ONLY$")
+_KEYED = frozenset(("hmac.new", "hmac.digest", "crypto/hmac.New"))
 
 
 def watch(event: Event) -> Iterable[Hit]:
@@ -140,6 +143,19 @@ def watch(event: Event) -> Iterable[Hit]:
             event.span, f"{event.name.rpartition('.')[2] if event.method != 'new' else event.name} is a broken hash"
         )
     elif event.name in _NAMED:
-        name = event.constant(0, "name")
-        if name is not UNKNOWN and isinstance(name, str) and _NAME.match(name):
+        yield from _named(event, event.argument(0, "name"))
+    elif event.name in _KEYED:
+        at = 0 if event.language == "go" else 2
+        yield from _named(event, event.argument(at, "digestmod"))
+    elif event.language == "rust" and any(_LEGACY.search(one.qual) for one in event.args):
+        yield Hit(event.span, "SHA-1 is a broken hash")
+
+
+def _named(event: Event, value: Value | None) -> Iterable[Hit]:
+    """The algorithm is given by its name, or as the function that makes it."""
+    for name in value.constants if value is not None else ():
+        if isinstance(name, str) and _NAME.match(name):
             yield Hit(event.span, f"{name} is a broken hash")
+            return
+    if value is not None and value.qual in _CALLS:
+        yield Hit(event.span, f"{value.qual} is a broken hash")

@@ -79,12 +79,30 @@ Good (go):
     package p
     import "encoding/json"
     func h(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(r.FormValue("n")) }
+
+Bad (rust):
+    use axum::response::Html;
+    async fn h(q: Query<P>) -> Html<String> { Html(format!("<p>{}</p>", q.name)) }
+    ---
+    async fn h(q: Query<P>) { HttpResponse::Ok().content_type("text/html").body(q.name); }
+    ---
+    use axum::response::Html;
+    async fn h(Path(n): Path<String>) -> Html<String> { let page = "<b>".to_string() + &n; Html(page) }
+
+Good (rust):
+    use axum::response::Html;
+    async fn h(q: Query<P>) -> Html<String> { Html(format!("<p>{}</p>", html_escape::encode_text(&q.name))) }
+    ---
+    async fn h(q: Query<P>) { HttpResponse::Ok().json(q.name); }
+    ---
+    async fn h(q: Query<P>) { HttpResponse::Ok().content_type("text/plain").body(q.name); }
 """
 
 from __future__ import annotations
 
 import re
 
+from remit.code.review import ir
 from remit.code.review.flow.engine import _route
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.values import UNKNOWN, Value
@@ -92,7 +110,7 @@ from remit.code.review.values import Flow, Rule, Sink
 
 RULE = Rule("SEC010", "Unescaped text in a page", "security", "error",
             "Escape the text for the place it stands in, or let a template with autoescape do it.",
-            cwe=79, confidence=0.85, languages=("python", "javascript", "typescript", "go"))  # fmt: skip
+            cwe=79, confidence=0.85, languages=("python", "javascript", "typescript", "go", "rust"))  # fmt: skip
 _PLAIN = re.compile(r"json|text/plain|csv|octet|xml|image|pdf", re.I)
 
 
@@ -129,18 +147,41 @@ _OBJECTS = frozenset(("flask.jsonify()", "flask.redirect()"))
 def _writer(event: Event, value: Value) -> bool:
     """The first argument is a response."""
     first = event.args[0] if event.args else None
-    return first is not None and re.search(r"ResponseWriter", first.qual) is not None and value is not first
+    if first is None or not re.search(r"ResponseWriter", first.qual) or value is first:
+        return False
+    return not _said_plain(event)
 
 
 def _response_writer(event: Event, value: Value) -> bool:
-    return re.search(r"ResponseWriter", event.receiver.qual) is not None
+    return re.search(r"ResponseWriter", event.receiver.qual) is not None and not _said_plain(event)
+
+
+def _said_plain(event: Event) -> bool:
+    """The handler, or the chain of calls itself, says that the answer is no page."""
+    body = [event.node, *(event.frame.function.body if event.frame.function is not None else ())]
+    for one in ir.within(body):
+        if not isinstance(one, ir.Call) or not one.args or not isinstance(one.args[-1], ir.Const):
+            continue
+        kind, name = str(one.args[-1].value), ir.last_name(one.callee)
+        first = one.args[0].value if isinstance(one.args[0], ir.Const) else ""
+        if _PLAIN.search(kind) and (name in ("type", "contentType") or str(first).lower() == "content-type"):
+            return True
+    return False
 
 
 def _not_object(event: Event, value: Value) -> bool:
     """express sends objects as JSON."""
     box = event.box(event.args[0]) if event.args else None
     plain = event.args[0].const if event.args else UNKNOWN
-    return (box is None or box.kind not in ("dict", "list")) and plain is UNKNOWN
+    return (box is None or box.kind not in ("dict", "list")) and plain is UNKNOWN and not _said_plain(event)
+
+
+def _as_page(event: Event, value: Value) -> bool:
+    """`...content_type("text/html").body(x)`."""
+    for one in ir.walk(event.node):
+        if isinstance(one, ir.Call) and ir.last_name(one.callee) in ("content_type", "insert_header", "append_header"):
+            return any(isinstance(part, ir.Const) and "html" in str(part.value) for part in ir.walk(one.args))
+    return False
 
 
 _PAGES = ("flask.make_response", "flask.Response", "make_response", "Response", "django.http.HttpResponse",
@@ -150,7 +191,7 @@ _PAGES = ("flask.make_response", "flask.Response", "make_response", "Response", 
           "django.http.HttpResponseForbidden", "django.http.HttpResponseServerError", "HTMLResponse")  # fmt: skip
 _SAFE = ("markupsafe.Markup", "flask.Markup", "django.utils.safestring.mark_safe", "jinja2.Markup", "Markup",
     "mark_safe",
-         "django.utils.safestring.SafeString", "markupsafe.Markup().format")  # fmt: skip
+         "django.utils.safestring.SafeString")  # fmt: skip
 
 FLOW = Flow(
     "xss",
@@ -176,6 +217,11 @@ FLOW = Flow(
             Sink(("*.Write", "*.WriteString"), (0,), (), _response_writer),
             Sink(("html/template.HTML", "template.HTML", "html/template.JS", "template.JS", "html/template.URL"), (0,)),
         ),
+        "rust": (
+            Sink(("axum.response.Html", "Html", "warp.reply.html", "rocket.response.content.RawHtml", "RawHtml",
+                  "actix_web.web.Html.new"), (0,)),
+            Sink(("*.body",), (0,), (), _as_page),
+        ),
     },
     {
         "python": ("html.escape", "markupsafe.escape", "flask.escape", "cgi.escape", "django.utils.html.escape",
@@ -186,11 +232,14 @@ FLOW = Flow(
                    "django.shortcuts.render", "render", "flask.redirect", "redirect", "flask.url_for", "*.hexdigest",
                    "jinja2.Environment().get_template().render", "flask.send_file", "flask.send_from_directory",
                    "django.utils.html.format_html", "saxutils.escape", "base64.b64encode",
-                   "lxml.html.clean.clean_html"),
+                   "lxml.html.clean.clean_html", "markupsafe.Markup().format", "flask.Markup().format",
+                   "jinja2.Markup().format"),
         "javascript": ("escapeHtml", "escape-html", "encodeURIComponent", "encodeURI", "DOMPurify.sanitize",
                        "validator.escape", "lodash.escape", "he.encode", "he.escape", "JSON.stringify", "sanitizeHtml",
                        "sanitize-html", "_.escape", "xss"),
         "go": ("html.EscapeString", "html/template.HTMLEscapeString", "template.HTMLEscapeString",
                "url.QueryEscape", "net/url.QueryEscape", "net/url.PathEscape"),
+        "rust": ("html_escape.encode_text", "html_escape.encode_safe", "html_escape.encode_double_quoted_attribute",
+                 "askama_escape.escape", "ammonia.clean", "v_htmlescape.escape", "urlencoding.encode"),
     },
 )  # fmt: skip

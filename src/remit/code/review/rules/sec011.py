@@ -41,6 +41,35 @@ Good (python):
         if not u.isalnum():
             return
         ldap3.Connection("s").search("dc=x", f"(uid={u})")
+
+Bad (javascript):
+    const ldap = require("ldapjs");
+    app.get("/u", (req, res) => { ldap.createClient({}).search("dc=x", { filter: `(uid=${req.query.u})` }, done); });
+    ---
+    const ldap = require("ldapjs");
+    app.get("/u", (req, res) => { const c = ldap.createClient({}); c.search("ou=" + req.query.ou, {}, done); });
+
+Good (javascript):
+    const ldap = require("ldapjs");
+    app.get("/u", (req, res) => {
+        const filter = new ldap.EqualityFilter({ attribute: "uid", value: req.query.u });
+        ldap.createClient({}).search("dc=x", { filter }, done);
+    });
+
+Bad (go):
+    package p
+    import ("fmt"; "github.com/go-ldap/ldap/v3")
+    func h(w http.ResponseWriter, r *http.Request) {
+        ldap.NewSearchRequest("dc=x", 2, 0, 0, 0, false, fmt.Sprintf("(uid=%s)", r.FormValue("u")), nil, nil)
+    }
+
+Good (go):
+    package p
+    import "github.com/go-ldap/ldap/v3"
+    func h(w http.ResponseWriter, r *http.Request) {
+        u := ldap.EscapeFilter(r.FormValue("u"))
+        ldap.NewSearchRequest("dc=x", 2, 0, 0, 0, false, "(uid=" + u + ")", nil, nil)
+    }
 """
 
 from __future__ import annotations
@@ -52,7 +81,7 @@ from remit.code.review.values import Flow, Rule, Sink
 
 RULE = Rule("SEC011", "LDAP filter built from data", "security", "error",
             "Escape the data with the library's filter functions.", cwe=90, confidence=0.85,
-            languages=("python",))  # fmt: skip
+            languages=("python", "javascript", "typescript", "go"))  # fmt: skip
 
 
 def _ldap(event: Any, value: Value) -> bool:
@@ -69,8 +98,13 @@ FLOW = Flow(
     "{source} becomes part of the filter that {sink} asks",
     {"python": (Sink(("*.search", "*.search_s", "*.search_ext", "*.search_ext_s", "*.search_st", "*.paged_search",
                       "*.modify_s", "*.compare_s", "*.simple_bind_s"),
-                     (0, 1, 2), ("search_filter", "search_base", "filterstr", "base"), _ldap),)},
+                     (0, 1, 2), ("search_filter", "search_base", "filterstr", "base"), _ldap),),
+     "javascript": (Sink(("*.search", "*.searchAsync"), (0, 1), (), _ldap),),
+     "go": (Sink(("*.NewSearchRequest",), (0, 6)),)},
     {"python": ("ldap3.utils.conv.escape_filter_chars", "escape_filter_chars", "ldap.filter.escape_filter_chars",
                 "ldap.filter.filter_format", "ldap.dn.escape_dn_chars", "ldap3.utils.dn.escape_rdn", "escape_rdn",
-                "*.escape_filter_chars")},
+                "*.escape_filter_chars"),
+     "javascript": ("ldap-escape.filter", "ldap-escape.dn", "*.EqualityFilter", "*.SubstringFilter", "*.PresenceFilter",
+                    "*.escapeFilter", "*.escapeDN"),
+     "go": ("*.EscapeFilter", "*.EscapeDN")},
 )  # fmt: skip

@@ -68,9 +68,6 @@ FLOW = Flow(
                          "?request.session.update", "?request.session.setdefault"), (0, 1)),
                    Sink(("*.setattr",), (0, 1), (), _session)),
         "javascript": (Sink(("?request.session.__setitem__",), (0, 1)), Sink(("*.__setitem__",), (0, 1), (), _session),
-                       Sink(tuple(f"*.{name}=" for name in
-                                  ("role", "user", "userId", "username", "admin", "isAdmin", "name", "lang", "id",
-                                  "email",
-                                   "token", "data", "cart", "count", "seen")), (0,), (), _session)),
+                       Sink(("*.session.*=",), (0,))),
     },
 )  # fmt: skip

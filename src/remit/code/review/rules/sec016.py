@@ -76,20 +76,28 @@ Good (go):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.values import UNKNOWN, Value
+from remit.code.review.flow.values import HOLE, UNKNOWN, Value
 from remit.code.review.values import Hit, Rule
 
 RULE = Rule("SEC016", "Cookie without Secure", "security", "warning",
             "Set secure=True (and httponly=True): the cookie then travels over TLS only.", cwe=614, confidence=0.85,
             languages=("python", "javascript", "typescript", "go"))  # fmt: skip
-WATCH = ("set_cookie", "cookie", "SetCookie", "set_signed_cookie")
+WATCH = ("set_cookie", "cookie", "SetCookie", "set_signed_cookie", "__setitem__", "setHeader", "set", "Set", "Add",
+         "add", "append", "header")  # fmt: skip
+
+
+_HEADER = ("__setitem__", "setHeader", "set", "Set", "Add", "add", "append", "header")
 
 
 def watch(event: Event) -> Iterable[Hit]:
     """The flag is absent or false."""
+    if event.method in _HEADER:
+        yield from _header(event)
+        return
     if event.language == "python":
         if event.method in ("cookie", "SetCookie") or (not event.args and not event.keywords):
             return
@@ -104,6 +112,15 @@ def watch(event: Event) -> Iterable[Hit]:
             return
         flag = found
     if flag.const is not UNKNOWN and not flag.const:
+        yield Hit(event.span, "the cookie is set without the Secure flag")
+
+
+def _header(event: Event) -> Iterable[Hit]:
+    """`Set-Cookie` written as a header."""
+    if len(event.args) < 2 or not isinstance(event.args[0].const, str) or event.args[0].const.lower() != "set-cookie":
+        return
+    said = event.args[1].shape
+    if said is not None and not re.search(r";\s*secure\b", said, re.I) and not said.endswith(HOLE):
         yield Hit(event.span, "the cookie is set without the Secure flag")
 
 

@@ -42,6 +42,20 @@ Good (python):
     from flask import request
     def view():
         return ET.fromstring(request.data)
+
+Bad (javascript):
+    const libxml = require("libxmljs");
+    app.post("/x", (req, res) => { libxml.parseXml(req.body, { noent: true }); });
+    ---
+    const { parseXmlString } = require("libxmljs2");
+    app.post("/x", (req, res) => { parseXmlString(req.body.xml, { noent: true, nonet: true }); });
+
+Good (javascript):
+    const libxml = require("libxmljs");
+    app.post("/x", (req, res) => { libxml.parseXml(req.body); });
+    ---
+    const libxml = require("libxmljs");
+    app.post("/x", (req, res) => { libxml.parseXml(req.body, { noent: false }); });
 """
 
 from __future__ import annotations
@@ -49,14 +63,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from remit.code.review.flow.events import Event, steps_of
-from remit.code.review.flow.values import UNKNOWN, Value
+from remit.code.review.flow.values import NOTHING, UNKNOWN, Value
 from remit.code.review.values import Hit, Rule, Step
 
 RULE = Rule("SEC017", "External XML entities", "security", "error",
             "Turn external entities off, or parse with defusedxml.", cwe=611, confidence=0.85,
-            languages=("python",))  # fmt: skip
+            languages=("python", "javascript", "typescript"))  # fmt: skip
 WATCH = ("parse", "parseString", "fromstring", "XML", "iterparse", "setFeature", "feed", "fromstringlist", "XMLParser",
-         "XMLID", "parseXML")  # fmt: skip
+         "XMLID", "parseXML", "parseXml", "parseXmlString", "parseXmlAsync")  # fmt: skip
 _LXML = ("lxml.etree.fromstring", "lxml.etree.XML", "lxml.etree.parse", "lxml.etree.iterparse", "lxml.etree.XMLID",
          "lxml.etree.fromstringlist", "lxml.objectify.fromstring", "lxml.objectify.parse")  # fmt: skip
 _SAX = ("xml.sax.parse", "xml.sax.parseString", "xml.dom.pulldom.parse", "xml.dom.pulldom.parseString",
@@ -66,7 +80,10 @@ _SAX = ("xml.sax.parse", "xml.sax.parseString", "xml.dom.pulldom.parse", "xml.do
 
 def watch(event: Event) -> Iterable[Hit]:
     """A parser that resolves entities meets data from outside."""
-    if event.name in _LXML:
+    if event.language != "python":
+        if not event.name.startswith(("libxmljs", "libxmljs2")) or not _entities(event):
+            return
+    elif event.name in _LXML:
         parser = event.argument(1, "parser")
         if not _resolves(event, parser):
             return
@@ -81,6 +98,12 @@ def watch(event: Event) -> Iterable[Hit]:
             yield Hit(event.span, f"{found[0].note} is parsed as XML with external entities on",
                       steps=steps_of(*found, Step(event.path, event.span[0], "is parsed")))  # fmt: skip
             return
+
+
+def _entities(event: Event) -> bool:
+    """`{ noent: true }` (JavaScript)."""
+    box = event.box(event.args[1]) if len(event.args) > 1 else None
+    return box is not None and box.keys.get("noent", NOTHING).const is True
 
 
 def _resolves(event: Event, parser: Value | None) -> bool:

@@ -79,6 +79,20 @@ Good (go):
     func h(w http.ResponseWriter, r *http.Request) {
         if u := r.FormValue("u"); u == "https://a.example.org" { http.Get(u) }
     }
+
+Bad (rust):
+    async fn h(q: Query<P>) { reqwest::get(&q.url).await; }
+    ---
+    async fn h(q: Query<P>) { reqwest::Client::new().get(format!("http://{}/x", q.host)).send().await; }
+    ---
+    async fn h(Path(url): Path<String>) { reqwest::blocking::get(url); }
+
+Good (rust):
+    async fn h(q: Query<P>) { reqwest::get(format!("https://api.example.org/v1/{}", q.id)).await; }
+    ---
+    async fn h(q: Query<P>) { reqwest::Client::new().get("https://api.example.org").query(&[("q", q.name)]); }
+    ---
+    async fn f(url: &str) { reqwest::get(url).await; }
 """
 
 from __future__ import annotations
@@ -91,7 +105,7 @@ from remit.code.review.values import Flow, Rule, Sink
 
 RULE = Rule("SEC018", "Server-side request forgery", "security", "error",
             "Take the host from a list; refuse private addresses after resolving.", cwe=918, confidence=0.85,
-            languages=("python", "javascript", "typescript", "go"))  # fmt: skip
+            languages=("python", "javascript", "typescript", "go", "rust"))  # fmt: skip
 _FIXED = re.compile(r"\w+://[^/\x00?#]+[/?#]|/[^/]")
 
 
@@ -120,5 +134,9 @@ FLOW = Flow(
         "go": (Sink(tuple(f"net/http.{name}" for name in ("Get", "Post", "Head", "PostForm")), (0,), (), _open),
                Sink(("net/http.NewRequest",), (1,), (), _open),
                Sink(("net/http.NewRequestWithContext",), (2,), (), _open), Sink(("net.Dial",), (1,), (), _open)),
+        "rust": (Sink(("reqwest.get", "reqwest.blocking.get", "ureq.get", "ureq.post", "surf.get"), (0,), (), _open),
+                 Sink(tuple(f"reqwest.{client}.{verb}" for client in ("Client.new()", "blocking.Client.new()",
+                                                                      "Client.builder().build()")
+                            for verb in _VERBS), (0, 1), (), _open)),
     },
 )  # fmt: skip

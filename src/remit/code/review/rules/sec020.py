@@ -78,7 +78,7 @@ import re
 from collections.abc import Iterable
 
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.values import UNKNOWN
+from remit.code.review.flow.values import NOTHING, UNKNOWN
 from remit.code.review.values import Hit, Rule
 
 RULE = Rule("SEC020", "Weak cipher", "security", "error",
@@ -86,9 +86,11 @@ RULE = Rule("SEC020", "Weak cipher", "security", "error",
             languages=("python", "javascript", "typescript", "go"))  # fmt: skip
 WATCH = ("new", "ARC4", "TripleDES", "Blowfish", "IDEA", "CAST5", "SEED", "ECB", "createCipheriv", "createCipher",
          "createDecipheriv", "createDecipher", "NewCipher", "NewTripleDESCipher", "ARC2", "wrap_socket",
-         "SSLContext")  # fmt: skip
+         "SSLContext", "Config{}")  # fmt: skip
 _WEAK = re.compile(r"(^|\.)(DES3?|ARC[24]|Blowfish|IDEA|CAST5?|SEED|XOR|TripleDES)(\.new)?$")
 _NAMED = re.compile(r"^(des|rc[24]|bf|cast|idea|seed)(-|\d|$)|ecb", re.I)
+_OLD_GO = re.compile(r"Version(SSL30|TLS10|TLS11)$")
+_WEAK_SUITE = re.compile(r"TLS_\w*(RC4|3DES|_DES_|NULL|EXPORT)\w*$")
 _OLD = re.compile(r"PROTOCOL_(SSLv2|SSLv3|SSLv23|TLSv1|TLSv1_1)$")
 
 
@@ -103,10 +105,24 @@ def watch(event: Event) -> Iterable[Hit]:
             yield Hit(event.span, "ECB shows which blocks are equal")
         elif event.method in ("createCipheriv", "createDecipheriv", "createCipher", "createDecipher"):
             yield from _node(event)
+    if name == "crypto/tls.Config{}":
+        yield from _tls(event)
     if name.startswith(("crypto/des.", "crypto/rc4.")):
         yield Hit(event.span, f"{name.partition('/')[2].partition('.')[0]} is a broken cipher")
     if name.startswith("ssl.") and any(_OLD.search(one.qual) for one in (*event.args, *event.keywords.values())):
         yield Hit(event.span, "this version of the protocol is broken")
+
+
+def _tls(event: Event) -> Iterable[Hit]:
+    """The fields of Go's `tls.Config`."""
+    least = event.keywords.get("MinVersion", NOTHING)
+    suites = event.keywords.get("CipherSuites", NOTHING)
+    if _OLD_GO.search(least.qual):
+        yield Hit(event.span, "this version of the protocol is broken")
+    elif any(_WEAK_SUITE.search(one.qual) for one in event.deep(suites)):
+        yield Hit(event.span, "a broken cipher is allowed")
+    elif event.keywords.get("InsecureSkipVerify", NOTHING).const is True:
+        yield Hit(event.span, "the server's certificate is not checked", cwe=295)
 
 
 def _node(event: Event) -> Iterable[Hit]:
