@@ -22,8 +22,9 @@ from typing import Final
 from msgspec import Struct
 
 from remit.errors import Invalid
+from remit.teams.coordination.meanings import Embed, checked, cosine
 from remit.teams.coordination.quantities import Quantity, contradict
-from remit.teams.coordination.similarity import Embed, Text, cosine, overlap
+from remit.teams.coordination.similarity import Text, overlap
 from remit.teams.coordination.stems import FLIPS
 
 SAME: Final = 0.5  # from here on two sentences make the same claim
@@ -117,7 +118,7 @@ def sentences(text: str) -> list[str]:
 
 def _sentences(text: str, embed: Embed | None) -> list[_Sentence]:
     parts = sentences(text)
-    vectors = embed(parts) if embed is not None and parts else [()] * len(parts)
+    vectors = checked(embed(parts), len(parts)) if embed is not None and parts else [()] * len(parts)
     return [_Sentence(part, tuple(vector)) for part, vector in zip(parts, vectors, strict=True)]
 
 

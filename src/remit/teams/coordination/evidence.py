@@ -4,14 +4,16 @@ Words alone cannot tell "rates rose from 3 to 40" from "rates fell from 40 to 3"
 about somebody else. So a pair is looked at as a whole, and each sign is a number from 0 to 1:
 
     base        the likeness of words, n-grams and numbers (similarity.py), or of meanings where there are any
-    facing      both have words of which the other has no form and no near spelling
+    contradicts, agrees, new_figures, one_sided
+                figures that contradict, agree, are new, or are missing on one side
     order       words in both stand in another order: somebody said it in words of their own
-    denies      one denies what the other says: negations, opposites that face each other, sides of a comparison that
-                changed places
-    figures     figures that contradict, agree, are missing on one side, or new
-    frame       the sentence around stays, and words in it are replaced or denied: another claim in the old frame
-    extends     the new text has all of the earlier one, and more
     names       a name that the earlier text does not have
+    frame_...   the sentence around stays, and in it words are replaced, or it is denied, or its figures contradict, or
+                words in both are denied in one (polarity.py), or more became less
+    facing      both have words of which the other has no form and no near spelling
+    extends     the new text has all of the earlier one, and more
+    exchanged   two things changed places and all else stayed
+    own_...     what only the new or only the earlier text says is far from the other (meanings.py), with an embedder
 
 The signs are weighed in log-odds. The weights were fitted on labelled pairs (bench/novelty_fit.py); what they reach on
 pairs that nobody had looked at is printed by bench/novelty.py. Source: logistic regression; Zhang et al., "PAWS:
@@ -27,10 +29,12 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from remit.teams.coordination.quantities import contradict, shared
+from remit.teams.coordination.polarity import against, direction, exchanged, polarities
+from remit.teams.coordination.quantities import contradict, crossed, shared
 from remit.teams.coordination.stems import COMMON, FLIPS, NEGATIONS, fold
 
 if TYPE_CHECKING:
+    from remit.teams.coordination.meanings import Meaning
     from remit.teams.coordination.similarity import Text
 
 _FREQUENT: Final = """
@@ -47,15 +51,27 @@ FREQUENT_WEIGHT: Final = 0.45  # of a word that most texts have, beside 1
 NEAR: Final = 0.65  # bigrams shared by two spellings that count as near
 MAX_ALIGNED: Final = 60  # words in both whose order is compared
 SIGNS: Final = (
-    "base", "denies", "contradicts", "agrees", "new_figures", "one_sided", "order", "names", "frame_replaced",
-    "frame_denied", "frame_contradicts", "replaced", "facing", "extends",
+    "base", "contradicts", "agrees", "new_figures", "one_sided", "order", "names", "frame_replaced", "frame_denied",
+    "frame_contradicts", "frame_against", "frame_direction", "facing", "extends", "exchanged",
 )  # fmt: skip
-BY_WORDS: Final = (0.77, dict(zip(SIGNS, (2.78, -0.47, -1.67, 1.79, -2.11, -0.98, 2.36, -0.14, -5.21, -4.96, -3.89,
-                                          -0.67, -1.65, -3.12), strict=True)))  # fmt: skip
-"""bias and weights where the base is the likeness of words. Source: bench/novelty_fit.py"""
-BY_MEANING: Final = (-2.46, dict(zip(SIGNS, (6.29, -0.14, -1.42, 1.20, -0.99, -0.77, 1.86, -0.06, -7.00, -4.81, -3.52,
-                                             0.0, -0.58, -3.23), strict=True)))  # fmt: skip
-"""the same where it is the cosine of embeddings. Source: bench/novelty_fit.py --embed"""
+OWN: Final = ("own_new", "own_old")
+"""signs that an embedder adds"""
+ENOUGH: Final = 0.3  # likeness of words from which on more of it tells nothing: the same words can say anything
+Weights = tuple[float, tuple[float, ...]]
+"""bias, and a weight for each sign"""
+BY_WORDS: Final[Weights] = (
+    -0.38, (11.25, -0.66, 1.84, -3.42, -1.65, 2.09, -0.55, -8.07, -2.98, -4.52, -4.67, -5.94, -1.53, -3.50, -4.65),
+)  # fmt: skip
+"""where the base is the likeness of words. Source: bench/novelty_fit.py"""
+BY_COSINE: Final[Weights] = (
+    -2.36, (6.79, 0.0, 1.52, -1.86, -1.35, 2.40, -0.82, -9.28, -3.09, -5.76, -5.52, -8.40, 0.0, -3.83, -6.70),
+)  # fmt: skip
+"""where it is the cosine of embeddings. Source: bench/novelty_fit.py --embed"""
+BY_MEANING: Final[Weights] = (
+    5.25, (4.25, 0.0, 1.48, -2.52, -1.26, 3.26, -1.57, -7.74, -2.84, -5.77, -6.63, -11.75, -0.92, -6.50, -11.41,
+           -3.30, -4.30),
+)  # fmt: skip
+"""the same with what each text says of its own. Source: bench/novelty_fit.py --embed"""
 
 
 def signs(earlier: Text, new: Text, base: float, tolerance: float) -> tuple[float, ...]:
@@ -64,22 +80,34 @@ def signs(earlier: Text, new: Text, base: float, tolerance: float) -> tuple[floa
     covered, back = _covered(new_words, old_words), _covered(old_words, new_words)
     turned = _turned(earlier.tokens, new.tokens)
     denies = float(_denies(earlier, new) != turned)
-    conflict = float(contradict(earlier.numbers, new.numbers))
+    conflict = float(contradict(earlier.numbers, new.numbers) or crossed(earlier.ends, new.ends, new.numbers))
     both = bool(earlier.numbers) and bool(new.numbers)
     fresh = sum(not any(n.agrees(o, tolerance) for o in earlier.numbers) for n in new.numbers)
     frame, replaced, extra = _frame(earlier.tokens, new.tokens)
     return (
-        base, denies, conflict, shared(earlier.numbers, new.numbers, tolerance) if both else 0.0, min(fresh, 3) / 3,
+        base, conflict, shared(earlier.numbers, new.numbers, tolerance) if both else 0.0, min(fresh, 3) / 3,
         float(bool(earlier.numbers) != bool(new.numbers)), 0.0 if turned else _order(old_words, new_words),
         float(any(name not in old_words for name in new.names)), frame * replaced, frame * denies, frame * conflict,
-        replaced, min(1 - covered, 1 - back), max(0.0, 5 * back - 4) * extra,
+        frame * against(polarities(earlier.tokens, new.tokens), polarities(new.tokens, earlier.tokens)),
+        frame * direction(earlier.tokens, new.tokens), min(1 - covered, 1 - back), max(0.0, 5 * back - 4) * extra,
+        float(exchanged(earlier.tokens, new.tokens)),
     )  # fmt: skip
 
 
-def weighed(values: Sequence[float], *, meaning: bool) -> float:
-    """How likely it is that both say the same, 0 to 1; `meaning` = the base is a cosine of embeddings."""
-    bias, weights = BY_MEANING if meaning else BY_WORDS
-    odds = bias + sum(weights[name] * value for name, value in zip(SIGNS, values, strict=True))
+def with_own(values: Sequence[float], meaning: Meaning | None) -> tuple[float, ...]:
+    """The signs as they are weighed: more than ENOUGH shared words tell nothing; what each says of its own is added."""
+    if meaning is None:
+        return (min(values[0], ENOUGH), *values[1:])
+    if meaning.new is None or meaning.old is None:
+        return tuple(values)
+    return (*values, 1 - meaning.new, 1 - meaning.old)
+
+
+def weighed(values: Sequence[float], meaning: Meaning | None) -> float:
+    """How likely it is that both say the same, 0 to 1; `meaning` = what an embedder says, the base is of it."""
+    row = with_own(values, meaning)
+    bias, weights = BY_WORDS if meaning is None else BY_COSINE if len(row) == len(SIGNS) else BY_MEANING
+    odds = bias + sum(weight * value for weight, value in zip(weights, row, strict=True))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
 
 

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from remit.errors import Invalid
 from remit.teams.coordination.claims import sentences
+from remit.teams.coordination.meanings import AS_IT_IS, Embed, Meaning, checked, near, scale_of
 from remit.teams.coordination.quantities import TOLERANCE
-from remit.teams.coordination.similarity import WORD, Embed, Text, alike, cosine, rarities, similarity
+from remit.teams.coordination.similarity import WORD, Text, alike, rarities, similarity
 from remit.teams.coordination.stems import COMMON, fold
 
 MAX_ANSWERS: Final = 1_000
 MAX_TOPICS: Final = 30
+NEAREST: Final = 3  # answers before that are compared with a new one word by word, where an embedder chose them
 COVERED: Final = 2  # a topic that so many answers have is redundant in a further one
 
 
@@ -66,8 +68,24 @@ class Novelty(Struct, frozen=True):
     suggestions: tuple[str, ...]
 
 
+class _Answer(NamedTuple):
+    agent: str
+    text: str
+    read: Text
+    vector: tuple[float, ...]
+    """() without an embedder"""
+
+
 def novelty(a: str, b: str, *, embed: Embed | None = None, tolerance: float = TOLERANCE) -> float:
-    """How new `b` is beside the earlier `a`, 0 (says the same) to 1."""
+    """How new `b` is beside the earlier `a`, 0 (says the same) to 1.
+
+    Args:
+        embed: texts -> vectors; asked once, for `meanings.parts(a, b)`. A table made beforehand (`remit.embedder(...)
+            .table`) may know these, or `a` and `b` alone.
+        tolerance: how far numbers may be apart, as a share of the larger.
+
+    Raises: value_invalid when what the embedder makes is no row of vectors.
+    """
     return 1.0 - similarity(a, b, embed=embed, tolerance=tolerance)
 
 
@@ -86,7 +104,8 @@ class NoveltyTracker:
             thresholds = PRESETS[thresholds]
         self.thresholds = thresholds
         self._embed = embed
-        self._answers: list[tuple[str, Text, tuple[float, ...], dict[str, str]]] = []
+        self._scale = AS_IT_IS if embed is None else scale_of(embed)
+        self._answers: list[_Answer] = []
         self._topics: Counter[str] = Counter()
         self._names: dict[str, str] = {}
 
@@ -96,17 +115,16 @@ class NoveltyTracker:
             raise Invalid("value_invalid", f"more than {MAX_ANSWERS} answers")
         found = self.judge(text)
         mine = topics(text)
-        self._answers.append((agent, Text(text), self._vector(text), mine))
+        self._answers.append(_Answer(agent, text, Text(text), self._vector(text)))
         self._topics.update(mine.keys())
         self._names = {**mine, **self._names}
         return found
 
     def judge(self, text: str) -> Novelty:
         """The same without keeping it."""
-        here, vector, mine = Text(text), self._vector(text), topics(text)
-        rarity = rarities([*(t for _, t, _, _ in self._answers), here])
-        ratings = [(agent, self._alike(other, at, here, vector, rarity)) for agent, other, at, _ in self._answers]
-        most = max(ratings, key=lambda pair: pair[1], default=None)
+        here, mine = _Answer("", text, Text(text), self._vector(text)), topics(text)
+        rarity = rarities([*(each.read for each in self._answers), here.read])
+        most = max(self._ratings(here, rarity), key=lambda pair: pair[1], default=None)
         score = 1.0 if most is None else 1.0 - most[1]
         new = tuple(name for key, name in mine.items() if not self._topics[key])
         redundant = tuple(name for key, name in mine.items() if self._topics[key] >= COVERED)
@@ -118,25 +136,35 @@ class NoveltyTracker:
         known = sum(1 for key in mine if self._topics[key])
         return Novelty(
             score, is_novel, new, redundant, None if most is None else Similar(*most),
-            self._diversity([*((t, v) for _, t, v, _ in self._answers), (here, vector)], rarity),
+            self._diversity([*self._answers, here], rarity),
             known / len(mine) if mine else 0.0, self._suggestions(mine, is_novel, most),
         )  # fmt: skip
 
-    def _alike(
-        self, a: Text, at: tuple[float, ...], b: Text, bt: tuple[float, ...], rarity: Mapping[str, float]
-    ) -> float:
-        meaning = max(0.0, cosine(at, bt)) if at and bt else None
-        return alike(a, b, rarity, meaning, self.thresholds.tolerance)
+    def _ratings(self, new: _Answer, rarity: Mapping[str, float]) -> list[tuple[str, float]]:
+        """(agent, how alike) of the answers before."""
+        found = [(each, self._alike(each, new, rarity)) for each in self._answers]
+        if self._embed is None:
+            return [(each.agent, rating) for each, rating in found]
+        nearest = sorted(found, key=lambda pair: -pair[1])[:NEAREST]
+        return [
+            (each.agent, similarity(each.text, new.text, rarity=rarity, embed=self._embed,
+                                    tolerance=self.thresholds.tolerance))
+            for each, _ in nearest
+        ]  # fmt: skip
+
+    def _alike(self, a: _Answer, b: _Answer, rarity: Mapping[str, float]) -> float:
+        whole = Meaning(near(a.vector, b.vector, self._scale)) if a.vector and b.vector else None
+        return alike(a.read, b.read, rarity, whole, self.thresholds.tolerance)
 
     def _vector(self, text: str) -> tuple[float, ...]:
-        return () if self._embed is None else tuple(self._embed((text,))[0])
+        return () if self._embed is None else tuple(checked(self._embed((text,)), 1)[0])
 
-    def _diversity(self, answers: list[tuple[Text, tuple[float, ...]]], rarity: Mapping[str, float]) -> float:
+    def _diversity(self, answers: list[_Answer], rarity: Mapping[str, float]) -> float:
         recent = answers[-50:]
         pairs = [(a, b) for i, a in enumerate(recent) for b in recent[i + 1 :]]
         if not pairs:
             return 1.0
-        return sum(1 - self._alike(a[0], a[1], b[0], b[1], rarity) for a, b in pairs) / len(pairs)
+        return sum(1 - self._alike(a, b, rarity) for a, b in pairs) / len(pairs)
 
     def _suggestions(self, mine: Mapping[str, str], is_novel: bool, most: tuple[str, float] | None) -> tuple[str, ...]:
         if is_novel or most is None:

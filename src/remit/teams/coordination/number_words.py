@@ -49,7 +49,17 @@ _CODE: Final = re.compile(
 _RATE: Final = re.compile(
     r"(?:[\d%]|percent|times|once|twice|thrice|points|bps|dollars|euros|pounds|cents)\s+$", re.IGNORECASE
 )
-_ONE: Final = re.compile(rf"\b(?P<a>an?)\s+{_UNIT}\b(?!\s+of\b)", re.IGNORECASE)
+_ONE: Final = re.compile(
+    rf"\b(?P<a>an?)\s+(?!millions?\b|billions?\b|thousand\b|hundred\b|dozen\b){_UNIT}\b(?!\s+of\b)", re.IGNORECASE
+)
+_TIMES: Final = (
+    (re.compile(r"\btwice\b", re.IGNORECASE), "2 times"),
+    (re.compile(r"\b(?:thrice|threefold)\b", re.IGNORECASE), "3 times"),
+    (re.compile(r"\bonce (?=(?:an?|per|every|each|in)\b)", re.IGNORECASE), "1 times "),
+    (re.compile(r"\bdoubl(?:ed|ing)\b(?! (?:check|click))", re.IGNORECASE), "grew 2 times"),
+    (re.compile(r"\btripl(?:ed|ing)\b", re.IGNORECASE), "grew 3 times"),
+    (re.compile(r"\bquadrupl(?:ed|ing)\b", re.IGNORECASE), "grew 4 times"),
+)
 _POINTS: Final = re.compile(r"\bbasis\s+points?\b", re.IGNORECASE)
 
 
@@ -64,6 +74,8 @@ def plain_numbers(text: str) -> str:
     text = _OUT_OF.sub(_share, text)
     text = _EVERY.sub(lambda m: f"{100 / _PARTS.get(m['part'].lower(), 2):g} percent of", text)
     text = _POINTS.sub("bps", text)
+    for pattern, to in _TIMES:
+        text = pattern.sub(to, text)
     return _ONE.sub(_one, text)
 
 

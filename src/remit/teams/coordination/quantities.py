@@ -8,7 +8,7 @@ number from 1900 to 2100 is a year: years agree only when they are equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -48,6 +48,7 @@ s 315576000.0 decade decades
 s 3155760000.0 century centuries
 s 1209600.0 fortnight fortnights
 degree 1.0 degree degrees °c
+times 1.0 times
 m 0.001 mm millimeter millimeters
 m 0.01 cm centimeter centimeters
 m 1.0 meter meters metre metres
@@ -84,12 +85,16 @@ _WORDS: Final = {
     **{"half": 0.5, "quarter": 0.25, "once": 1.0, "twice": 2.0},
 }
 NUMBER_WORDS: Final = frozenset(_WORDS) | {word for word in _SCALES if len(word) > 2}
+_PRONOUNS: Final = ("one", "once", "a", "an", "and", "half", "quarter")
 _NUMBER: Final = re.compile(
     r"(?<![\w.])(?P<symbol>[$€£¥₹])?\s?(?P<digits>\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?P<tail>[a-zµ%]{1,12}\b|%)?"
     r"(?:[\s-](?P<scale>hundred|thousand|millions?|billions?|trillion|lakh|crore|mn|bn|tn|k|m|b)\b)?"
     r"(?:[\s-]?(?P<unit>[a-zµ$%]{1,14}))?",
     re.IGNORECASE,
+)
+_BEFORE: Final = re.compile(
+    r"\b(from|to)\s+(?:(?:about|around|nearly|almost|over|under|only|just)\s+)?$", re.IGNORECASE
 )
 _WORD: Final = re.compile(r"[a-z]+|[%$]", re.IGNORECASE)
 
@@ -113,14 +118,35 @@ class Quantity(Struct, frozen=True):
 
 def quantities(text: str) -> list[Quantity]:
     """All numbers of a text, in their order; written in digits or in words."""
+    return [each for _, each in _placed(text[:MAX_CHARS])]
+
+
+def ends(text: str) -> dict[str, Quantity]:
+    """The figures that a text says something goes `from` and `to`; without those that it says more than once."""
+    found: dict[str, list[Quantity]] = {}
     text = text[:MAX_CHARS]
+    for at, each in _placed(text):
+        before = _BEFORE.search(text, max(0, at - 12), at)
+        if before is not None:
+            found.setdefault(before[1].lower(), []).append(each)
+    return {word: each[0] for word, each in found.items() if len(each) == 1}
+
+
+def crossed(a: Mapping[str, Quantity], b: Mapping[str, Quantity], in_b: Sequence[Quantity]) -> bool:
+    """Whether an end of `a` is a figure of `b`, but not at that end: "from 3 to 40" and "from 40 to 3"."""
+    return any(
+        word in b and not each.agrees(b[word]) and any(each.agrees(other) for other in in_b) for word, each in a.items()
+    )
+
+
+def _placed(text: str) -> list[tuple[int, Quantity]]:
     found = [(match.start(), _from_digits(match)) for match in _NUMBER.finditer(text)]
     taken = [
         (match.start(), match.end("scale") if match["scale"] else match.end("digits"))
         for match in _NUMBER.finditer(text)
     ]
     found += [(at, each) for at, each in _from_words(text) if not any(a <= at < b for a, b in taken)]
-    return [each for _, each in sorted(found, key=lambda pair: pair[0])][:MAX_NUMBERS]
+    return sorted(found, key=lambda pair: pair[0])[:MAX_NUMBERS]
 
 
 def without_quantities(text: str) -> str:
@@ -200,24 +226,27 @@ def _from_words(text: str) -> list[tuple[int, Quantity]]:
 
 def _run(words: Sequence[tuple[int, str]], at: int) -> tuple[int, float]:
     """(end, value) of the number words from `at` on; end = `at` where none begins."""
-    total = part = 0.0
+    total = part = last = 0.0
     end = at
     seen = False
     for index in range(at, min(at + 12, len(words))):
         word = words[index][1]
         if word in _WORDS:
-            part += _WORDS[word]
+            if last and not (last >= 20 and 1 <= _WORDS[word] < 10):
+                break  # "one and four", "five past two" are two numbers, "twenty four" is one
+            part, last = part + _WORDS[word], _WORDS[word]
             seen, end = True, index + 1
         elif len(word) > 2 and word in _SCALES and (seen or (index > at and words[index - 1][1] in ("a", "an"))):
-            part = (part or 1.0) * _SCALES[word]
+            part, last = (part or 1.0) * _SCALES[word], 0.0
             seen, end = True, index + 1
             if _SCALES[word] >= 1e3:
                 total, part = total + part, 0.0
         elif word not in ("a", "an", "and") or (not seen and index > at):
             break
-    return (end, total + part) if seen and _counts(words[at:end]) else (at, 0.0)
+    alone = words[end][1] if end < len(words) else ""
+    return (end, total + part) if seen and _counts(words[at:end], alone) else (at, 0.0)
 
 
-def _counts(words: Sequence[tuple[int, str]]) -> bool:
-    """ "one" alone is mostly a pronoun, "second" a unit: a single small word is no number."""
-    return len(words) > 1 or words[0][1] not in ("one", "once", "a", "an", "and", "half", "quarter")
+def _counts(words: Sequence[tuple[int, str]], after: str) -> bool:
+    """ "one" alone is mostly a pronoun: a single small word is a number before a unit only ("one percent")."""
+    return len(words) > 1 or words[0][1] not in _PRONOUNS or (words[0][1] == "one" and after in _UNITS)

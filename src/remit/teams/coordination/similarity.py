@@ -15,23 +15,23 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from remit.teams.coordination.evidence import signs, weighed
+from remit.teams.coordination.meanings import Embed, Meaning, meaning
 from remit.teams.coordination.number_words import plain_numbers
 from remit.teams.coordination.quantities import (
     NUMBER_WORDS,
     TOLERANCE,
     Quantity,
+    ends,
     quantities,
     shared,
     without_quantities,
 )
 from remit.teams.coordination.stems import COMMON, NEGATIONS, fold
-
-Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-"""texts -> vectors of one length"""
+from remit.teams.coordination.wording import plain_wording
 
 ALL: Final = 0.999  # the likeness of texts with the same words and amounts
 SHORT: Final = 60  # words up to which two texts are compared sign by sign
@@ -43,10 +43,10 @@ WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 class Text:
     """A text as it is compared: its words, n-grams and numbers."""
 
-    __slots__ = ("grams", "names", "negations", "numbers", "tokens", "words")
+    __slots__ = ("ends", "grams", "names", "negations", "numbers", "tokens", "words")
 
     def __init__(self, text: str) -> None:
-        text = plain_numbers(text[:MAX_CHARS])
+        text = plain_numbers(plain_wording(text[:MAX_CHARS]))
         rest = without_quantities(text)
         raw = [match[0].lower().replace("\u2019", "'").replace("'", "") for match in WORD.finditer(rest)]
         stems = [fold(word) for word in raw if word not in COMMON and word not in NEGATIONS]
@@ -54,6 +54,7 @@ class Text:
         self.negations = sum(word in NEGATIONS for word in raw)
         self.grams = Counter(gram for word in stems for gram in _grams(f" {word} "))
         self.numbers: list[Quantity] = quantities(text)
+        self.ends = ends(text)
         found = [m[0] for m in WORD.finditer(rest) if m[0].lower() not in NUMBER_WORDS][:MAX_TOKENS]
         self.tokens = tuple(_token(word.lower()) for word in found)
         self.names = frozenset(t for word, t in zip(found[1:], self.tokens[1:], strict=True) if word[0].isupper())
@@ -72,27 +73,33 @@ def similarity(
     """
     if a == b:
         return 1.0
-    meaning = None if embed is None else max(0.0, cosine(*embed((a, b))))
-    return alike(Text(a), Text(b), rarity, meaning, tolerance)
+    first, second = Text(a), Text(b)
+    found = None if embed is None else meaning(a, b, embed, whole=long(first, second))
+    return alike(first, second, rarity, found, tolerance)
 
 
 def alike(
-    a: Text, b: Text, rarity: Mapping[str, float] | None = None, meaning: float | None = None,
+    a: Text, b: Text, rarity: Mapping[str, float] | None = None, meaning: Meaning | None = None,
     tolerance: float = TOLERANCE,
 ) -> float:  # fmt: skip
-    """`similarity` of prepared texts, the earlier one first; `meaning` = the cosine of their embeddings."""
-    base = base_of(a, b, rarity, meaning, tolerance)
+    """`similarity` of prepared texts, the earlier one first; `meaning` = what an embedder says of them."""
+    base = base_of(a, b, rarity, None if meaning is None else meaning.whole, tolerance)
     if a.tokens == b.tokens and base > ALL:
         return 1.0
-    if max(a.words.total(), b.words.total()) > SHORT:
+    if long(a, b):
         return base  # of long texts nobody knows which sentence faces which; see claims.py
-    return weighed(signs(a, b, base, tolerance), meaning=meaning is not None)
+    return weighed(signs(a, b, base, tolerance), meaning)
 
 
-def base_of(a: Text, b: Text, rarity: Mapping[str, float] | None, meaning: float | None, tolerance: float) -> float:
-    """The formula above, before anything else is looked at."""
-    words = overlap(a.words, b.words, rarity) if meaning is None else meaning
-    grams = overlap(a.grams, b.grams, None) if meaning is None else meaning
+def long(a: Text, b: Text) -> bool:
+    """Whether two texts are too long to be compared sign by sign."""
+    return max(a.words.total(), b.words.total()) > SHORT
+
+
+def base_of(a: Text, b: Text, rarity: Mapping[str, float] | None, whole: float | None, tolerance: float) -> float:
+    """The formula above, before anything else is looked at; `whole` = how alike the embedder says they are."""
+    words = overlap(a.words, b.words, rarity) if whole is None else whole
+    grams = overlap(a.grams, b.grams, None) if whole is None else whole
     if not a.numbers and not b.numbers:
         return 0.6 * words + 0.4 * grams
     if not a.numbers or not b.numbers:
@@ -121,13 +128,6 @@ def overlap(a: Counter[str], b: Counter[str], weight: Mapping[str, float] | None
     both = sum(min(n, b[w]) * of(w, 1.0) for w, n in a.items() if w in b)
     total = sum(n * of(w, 1.0) for w, n in a.items()) + sum(n * of(w, 1.0) for w, n in b.items())
     return 2 * both / total if total else 0.0
-
-
-def cosine(a: Sequence[float], b: Sequence[float]) -> float:
-    """-1 to 1; 0 where a vector has no length."""
-    dot = sum(x * y for x, y in zip(a, b, strict=True))
-    size = math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
-    return dot / size if size else 0.0
 
 
 def _token(word: str) -> str:

@@ -43,6 +43,21 @@ possible/impossible legal/illegal healthy/sick rise/fall agree/disagree correct/
 useful/useless likely/unlikely stable/unstable necessary/unnecessary best/worst guilty/innocent
 present/absent remember/forget include/exclude import/export pass/fail full/empty hot/cool peace/war
 benefit/drawback
+active/passive ascend/descend attach/detach broad/narrow encourage/discourage love/hate join/leave
+major/minor maximum/minimum majority/minority mandatory/optional permanent/temporary push/pull rough/smooth
+sharp/blunt simple/complex single/multiple surplus/deficit asset/liability thick/thin tight/loose top/bottom
+victory/defeat visible/hidden wide/narrow young/old buyer/seller light/heavy left/right north/south east/west
+first/last front/back inner/outer internal/external credit/debit heat/cool creditor/debtor employer/employee
+parent/child male/female husband/wife acquit/convict acid/alkaline upload/download encode/decode
+encrypt/decrypt read/write local/remote online/offline input/output domestic/foreign urban/rural
+demand/supply inflation/deflation boom/recession promote/demote reward/punish praise/criticize
+optimistic/pessimistic winter/summer morning/evening day/night birth/death alive/dead real/fake
+natural/artificial liquid/solid evaporate/condense inhale/exhale acute/chronic benign/malignant mild/severe
+sufficient/scarce appear/disappear strengthen/weaken widen/narrow worsen/improve accelerate/brake
+confirm/deny admit/deny attack/defend deep/shallow frequent/rare generous/stingy include/omit
+long/short loud/silent many/few obey/disobey patient/impatient polite/rude popular/unpopular
+precede/follow rise/sink save/waste tall/short teach/learn tighten/loosen trust/distrust
+upper/lower voluntary/forced win/forfeit withdraw/deposit
 """
 
 
