@@ -22,7 +22,7 @@ def order_of(scope: Scope, cls: Obj) -> list[Obj]:
     """The method resolution order: C3, or depth first where C3 has no answer."""
     cells = scope.cells
     if cells.reader is not None:
-        cells.order_readers.add(cells.reader)
+        cells.order_readers.setdefault(cls, set()).add(cells.reader)
     found = cells.orders.get(cls)
     if found is None:
         found = cells.orders[cls] = _linear(scope, cls, frozenset())

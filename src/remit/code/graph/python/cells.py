@@ -2,13 +2,14 @@
 
 Cells only grow, and a cell holds at most MAX_VALUES objects, so the rounds end. `edges` of a scope are those of
 its last round, which saw the final cells. A cell belongs to the module of its owner; what is held here of a cell of
-another module is a copy: reading it asks that module once (`asked`), writing it tells that module (`sent`).
+another module is a copy: when it is first read it is filled with what that module holds by then (`pull`), and that
+module is asked to tell what it learns later (`asked`); writing it tells that module (`sent`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from remit.code.graph.python.objects import BASES, CLASS, CONT, MODULE, NOTHING, Cell, Interner, Obj, Values
@@ -27,8 +28,9 @@ MAX_ROUNDS: Final = 60
 class Cells:
     """The shared state of a solution."""
 
-    def __init__(self, path: str, named: Named, root_name: str = "") -> None:
+    def __init__(self, path: str, named: Named, root_name: str, pull: Callable[[Obj, Any], Values]) -> None:
         self.path = path
+        self._pull = pull
         self.named = named
         self.root_name = root_name
         """what a root that is itself a package is called; '' where it is none"""
@@ -40,13 +42,14 @@ class Cells:
         self.reader: Obj | None = None
         self.orders: dict[Obj, list[Obj]] = {}
         """resolution orders, until a class gets another base"""
-        self.order_readers: set[Obj] = set()
+        self.order_readers: dict[Obj, set[Obj]] = {}
+        """{class: scopes that looked at its order}"""
         self.foreign: set[Obj] = set()
         """owners here to which other scopes add"""
         self.looked: dict[str, Obj | None] = {}
         """modules that were asked for by name"""
-        self.asked: dict[Place, None] = {}
-        """cells of other modules that were read for the first time"""
+        self.asked: dict[Place, Values] = {}
+        """cells of other modules that were read for the first time, and what they held"""
         self.sent: dict[tuple[Obj, Any, Any], Values] = {}
         """{(owner, key, key for what others add or None): values} of other modules"""
         self.shared: set[Place] = set()
@@ -73,8 +76,9 @@ class Cells:
         if cell is None:
             cell = owner.held[key] = Cell()
         if self.reader is not None:
-            if not cell.readers and owner.remote:
-                self.asked[owner, key] = None
+            if owner.remote and not cell.readers:
+                found = self.asked[owner, key] = self._pull(owner, key)
+                cell.values = self._cut(cell.values, found)
             cell.readers.add(self.reader)
         return cell.values
 
@@ -91,13 +95,16 @@ class Cells:
         old = cell.values
         if values <= old or len(old) >= MAX_VALUES:
             return False
-        made = old | values
-        if len(made) > MAX_VALUES:
-            made = old.union(sorted(values - old)[: MAX_VALUES - len(old)])
-        cell.values = made
+        cell.values = self._cut(old, values)
         for reader in cell.readers:
             self.ask(reader)
         return True
+
+    @staticmethod
+    def _cut(old: Values, values: Values) -> Values:
+        """Both, as far as a cell holds them."""
+        made = old | values
+        return made if len(made) <= MAX_VALUES else old.union(sorted(values - old)[: max(0, MAX_VALUES - len(old))])
 
     def write(self, owner: Obj, key: Any, values: Values) -> None:
         """Add to a cell."""
@@ -144,7 +151,7 @@ class Cells:
     def learn(self, owner: Obj, key: Any, values: Values) -> None:
         """Add to the copy of a cell of another module."""
         if self._grow(owner, key, values) and key == BASES:
-            self._order_again()
+            self._order_again(owner)
 
     def whole(self, place: Place) -> Values:
         """What another module sees of a cell here: with what others added to it."""
@@ -168,13 +175,14 @@ class Cells:
         self._grow(cls, BASES, frozenset((base,)))
         if (cls, BASES) in self.shared:
             self.grown[cls, BASES] = None
-        self._order_again()
+        self._order_again(cls)
 
-    def _order_again(self) -> None:
-        self.orders.clear()
-        for reader in sorted(self.order_readers, key=lambda scope: scope.name):
-            self.ask(reader)
-        self.order_readers.clear()
+    def _order_again(self, cls: Obj) -> None:
+        """A class has another base: the orders that it stands in hold no more."""
+        for first in [first for first, order in self.orders.items() if cls in order]:
+            del self.orders[first]
+            for reader in sorted(self.order_readers.pop(first, ()), key=lambda scope: scope.name):
+                self.ask(reader)
 
     def ask(self, scope: Obj) -> None:
         """Solve this scope (again)."""

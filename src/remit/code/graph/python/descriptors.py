@@ -67,6 +67,38 @@ class Descriptors:
             made = self._objects[raw] = self._made(_decode(raw))
         return made
 
+    def known(self, raw: bytes) -> Obj | None:
+        """The object that bytes name, if it was made before."""
+        made = self._objects.get(raw)
+        if made is None:
+            made = self._known(_decode(raw))
+            if made is not None:
+                self._objects[raw] = made
+        return made
+
+    def _known(self, row: list[Any]) -> Obj | None:
+        cells = self._cells
+        if row[0] == _MODULE:
+            return cells.looked.get(row[1])
+        if row[0] in (_FUNCTION, _CLASS):
+            module = cells.looked.get(row[1])
+            kind = o.FUNC if row[0] == _FUNCTION else o.CLASS
+            name = f"{row[1]}.{row[3]}" if row[1] else row[3]
+            return None if module is None else cells.make.known(kind, name, module, (row[2], row[3]))
+        a, b = self.known_part(row[2]), self.known_part(row[3])
+        if (a is None) != (row[2] is None) or (b is None) != (row[3] is None):
+            return None
+        return cells.make.known(row[0], row[1], a, b)
+
+    def known_part(self, part: Any) -> Any:
+        """A key or a field back; None when it names an object that was not made."""
+        if isinstance(part, bytes):
+            return self.known(part)
+        if not isinstance(part, list):
+            return part
+        made = [self.known_part(one) for one in part]
+        return None if any(one is None and of is not None for one, of in zip(made, part, strict=True)) else tuple(made)
+
     def part(self, part: Any) -> Any:
         """A key or a field back."""
         if isinstance(part, bytes):

@@ -103,6 +103,10 @@ class Interner:
                 self.tokens.add(found)
         return found
 
+    def known(self, kind: str, name: str, a: Any = None, b: Any = None) -> Obj | None:
+        """The same, if it was made before."""
+        return self._known.get((kind, name, a, b))
+
     def constant(self, value: Any) -> Values:
         """A constant of the source, as what an expression may be."""
         found = self._constants.get(value)
