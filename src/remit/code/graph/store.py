@@ -13,7 +13,7 @@ import msgspec
 
 from remit.errors import Unavailable
 
-FORMAT: Final = b"facts-5"
+FORMAT: Final = b"facts-6"
 MAX_ENTRIES: Final = 400_000
 """Rows that are kept; above it the store is emptied."""
 _CHECK_EVERY: Final = 64

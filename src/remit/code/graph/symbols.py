@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from remit.code.graph.go import lowering as g
 from remit.code.graph.python import lowering as f
 from remit.code.graph.values import Symbol
@@ -13,7 +15,9 @@ from remit.code.graph.values import Symbol
 def symbols_of(path: str, module: str, facts: list[Any]) -> Iterator[Symbol]:
     """The module itself, its classes, functions (nested ones too) and constants."""
     yield Symbol(module, "module", path, 1, facts[f.F_END], _visibility(module), doc=facts[f.F_DOC])
-    yield from _in(path, module, facts[f.F_BODY], "module", module)
+    for one in _in(path, module, facts[f.F_BODY], "module", module):
+        line = facts[f.M_LINES].get("=" + one.name.rpartition(".")[2], [0])[0] if one.kind == "constant" else one.line
+        yield replace(one, line=line, end=line) if line != one.line else one
 
 
 def go_symbols(path: str, facts: list[Any]) -> Iterator[Symbol]:

@@ -84,6 +84,7 @@ def test_names_are_found_and_doubtful_ones_refused() -> None:
     made = graph()
     assert made.find("open")[0].name == "app.core.Box.open"
     assert made.one("low").name == "app.core.low"
+    assert (made.one("LIMIT").line, made.one("LIMIT").end) == (1, 1)
     for name in ("nothing_has_this", "test_it.x"):
         with pytest.raises(Invalid):
             made.one(name)

@@ -119,6 +119,8 @@ class _Scope(Expressions):
             target = self.expression(value.child_by_field_name("left"))
             bind(target, self.assigned)
             targets.append(target)
+            if not self.qual and target[0] == "n" and target[1].isupper():  # beside the body, which lines do not change
+                self.lines.setdefault("=" + target[1], [value.start_point[0] + 1])
             annotation = annotation or self._type(value.child_by_field_name("type"))
             value = value.child_by_field_name("right")
         return ["=", targets, self.optional(value), annotation]
