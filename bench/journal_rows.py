@@ -3,7 +3,9 @@
     python bench/journal_rows.py [--events 50] [--rounds 3] [--runs 100] [--steps 10]
 
 1. 1,000 writers that each wait for the disk, plain and encrypted, beside plain SQLite: durable events a second.
-2. One writer alone beside a plain file with one fdatasync an event, in turns.
+2. One writer alone beside plain files with one fdatasync an event, in turns. It is judged by the whole time beside the
+   file that grows: that is what a log is to whoever appends to it. A file whose space was written before is shown, too:
+   its sync writes no metadata, which the journal saves by the same means.
 3. A durable step beside LangGraph with its SQLite checkpointer and DBOS on SQLite: RUNS at once, then one run alone.
 Each in processes of their own, in rounds by turns; the median is shown. Ends with 1 when a bar is missed.
 
@@ -24,7 +26,7 @@ from pathlib import Path
 from measure import HERE, SCENARIOS, Cell, Figures, Invalid, environment, timed
 
 WRITERS = 1000
-ALONE = 300  # events of one writer alone, and its bar below: each is a sync twice
+ALONE = 1000  # events of one writer alone, and its bar below: each is a sync three times
 BARS = {"remit": 20_000, "remit+encrypted": 14_000}  # events a second. Source: issue 4
 AT_MOST = 2.0  # x one fdatasync an event
 AT_LEAST = 20.0  # x faster a durable step than each peer
@@ -92,19 +94,23 @@ def writers(home: Path, events: int, rounds: int) -> bool:
     return good
 
 
-def alone(home: Path) -> bool:
+def alone(home: Path, rounds: int) -> bool:
     """One writer."""
     good = True
     for what in ("sequential", "sequential-encrypted"):
-        found = measured("journal_run.py", home, what, "1", str(ALONE))
-        if isinstance(found, str):
-            print(f"{what:20} {found}")
+        rows = [measured("journal_run.py", home, what, "1", str(ALONE)) for _ in range(rounds)]
+        found = [row for row in rows if isinstance(row, dict)]
+        if not found:
+            print(f"{what:20} {rows[0]}")
             good = False
             continue
-        held = found["ratio"] <= AT_MOST
+        middle = {name: statistics.median([row[name] for row in found]) for name in found[0]}
+        held = middle["ratio"] <= AT_MOST
         good &= held
-        times = f"p50 {found['p50'] * 1e3:.2f} ms an event, one fdatasync {found['bare_p50'] * 1e3:.2f} ms"
-        print(f"{what:20} {times}, {found['ratio']:.2f} x in all, {found['events']} events  ", end="")
+        times = f"p50 {middle['p50'] * 1e3:.3f} ms an event, {middle['middle']:.2f} x that of one fdatasync"
+        times += f" ({middle['bare_p50'] * 1e3:.3f} ms; space written before {middle['allocated_p50'] * 1e3:.3f} ms)"
+        ratios = f"{middle['ratio']:.2f} x in all ({middle['allocated']:.2f} x)"
+        print(f"{what:20} {times}, {ratios}, {len(found)} rounds of {ALONE:,} events  ", end="")
         print(verdict(held, f"at most {AT_MOST:.0f} x"), flush=True)
     return good
 
@@ -153,7 +159,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="work-", dir=folder) as name:
         home = Path(name)
         good = writers(home, given.events, given.rounds)
-        good &= alone(home)
+        good &= alone(home, given.rounds)
         good &= beside(home, given.runs, given.steps, given.rounds, AT_LEAST)
         beside(home, 1, 50, given.rounds, 0.0)  # one run alone is one sync a step whoever writes it: shown, no bar
     return 0 if good else 1

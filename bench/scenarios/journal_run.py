@@ -7,7 +7,8 @@
 encrypted file; `sealed` an encrypted file with the contents of each event sealed under its subject's key. `floor` is
 what SQLite itself gives: one thread, rows of the same size, 512 a transaction, no chain, no waiting tasks. All use WAL
 and synchronous=FULL. The count is read back from the file, and the chain is verified, before the line is printed.
-`sequential` is one writer alone, in turns with a plain file that gets the same bytes and one fdatasync an event.
+`sequential` is one writer alone, in turns with two plain files that get the same bytes and one fdatasync an event: one
+that grows, as whoever appends to a log has it, and one whose space was written before.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from typing import Any
 
 BATCH = 512
+WARM = 100  # events before the first that counts: the journal measures the disk first, and makes its WAL longer
 COLUMNS = "run_id, seq, epoch, at_ms, body, prev, hash"
 
 
@@ -81,7 +83,7 @@ async def subject(path: str, writers: int, events: int, protection: Any) -> dict
 
 
 async def sequential(path: str, events: int, protection: Any) -> dict[str, Any]:
-    """Measure one writer beside one fdatasync an event, in turns, so both meet the same disk."""
+    """Measure one writer beside one fdatasync an event, in turns, so all meet the same disk."""
     from remit.adapters.clock import SystemClock
     from remit.core.events import EffectIntent, RunStarted
     from remit.core.ids import new_id
@@ -92,29 +94,43 @@ async def sequential(path: str, events: int, protection: Any) -> dict[str, Any]:
     run_id = new_id("run", clock.now_ms(), clock.random_bits(80))
     log = journal.create(run_id, RunStarted(agent="bench", task="count"))
     await log.flush()
-    plain = os.open(f"{path}.plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    durable: list[float] = []
-    bare: list[float] = []
-    for number in range(events):
+    files = {"growing": _file(f"{path}.plain", 0), "allocated": _file(f"{path}.ready", 8 * 1024 * 1024)}
+    times: dict[str, list[float]] = {name: [] for name in ("durable", *files)}
+    for number in range(WARM + events):
         event = EffectIntent(f"turn/{number}/call/0", "tool", "population", "0" * 64, arguments={"city": "Rome"})
         start = time.perf_counter()
         entry = log.append(event)
         await log.flush()
-        middle = time.perf_counter()
-        os.write(plain, entry.body)
-        os.fdatasync(plain)
-        durable.append(middle - start)
-        bare.append(time.perf_counter() - middle)
-    os.close(plain)
+        times["durable"].append(time.perf_counter() - start)
+        for name, file in files.items():
+            start = time.perf_counter()
+            os.write(file, entry.body)
+            os.fdatasync(file)
+            times[name].append(time.perf_counter() - start)
+    for file in files.values():
+        os.close(file)
     await log.release("cancelled")
     stored, problems = sum(1 for _ in journal.read(run_id)), list(journal.verify())
     await journal.aclose()
-    if stored < events + 1 or problems:
+    if stored < WARM + events + 1 or problems:
         raise SystemExit(f"{stored} of {events} events stored; problems: {problems[:3]}")
+    seen = {name: values[WARM:] for name, values in times.items()}
+    sums = {name: sum(values) for name, values in seen.items()}
+    middle = {name: statistics.median(values) for name, values in seen.items()}
     return {
-        "events": events, "ratio": sum(durable) / sum(bare),
-        "p50": statistics.median(durable), "bare_p50": statistics.median(bare),
+        "events": events, "ratio": sums["durable"] / sums["growing"], "allocated": sums["durable"] / sums["allocated"],
+        "p50": middle["durable"], "bare_p50": middle["growing"], "allocated_p50": middle["allocated"],
+        "middle": middle["durable"] / middle["growing"],
     }  # fmt: skip
+
+
+def _file(path: str, size: int) -> int:
+    """A file with `size` bytes of zeros that are on the disk, open at its beginning."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.write(file, bytes(size))
+    os.fsync(file)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def floor(path: str, writers: int, events: int) -> dict[str, Any]:

@@ -6,6 +6,9 @@ A run of an agent whose tool has effects that nobody can take back: each writes 
 journal. A killed run is looked at afterwards: every effect that happened has its decision in the journal, durable and
 signed. A run whose disk fails at some write goes on in the same process: no effect may happen after the failure.
 
+In every second case the disk counts as fast from the beginning, so that events of the run are landed beside the log
+first (remit/journal/landing.py): a decision may then be there, proven, and is signed when the file is opened.
+
 The points are calls of functions in the journal, the gate and the loop, spread evenly over the whole run: the process
 kills itself there (SIGKILL), in whatever thread makes that call. Prints one JSON line; exit code 1: a promise broke.
 With `ahead` the gate does not wait for the commit: the same points must then find effects that nobody decided.
@@ -28,20 +31,34 @@ from typing import Any
 import apsw
 
 from remit import Agent, Budget, Runtime, tool
+from remit.adapters.clock import SystemClock
 from remit.core.messages import ToolCall
 from remit.errors import RemitError
 from remit.journal.audit import verify_file
+from remit.journal.landing import has_landed
+from remit.journal.pace import Pace
 from remit.journal.schema import connect
 from remit.journal.signing_key import default_place
-from remit.journal.sqlite import StoredRunLog
+from remit.journal.sqlite import SqliteJournal, StoredRunLog
 from remit.testing import ScriptedModel
 
 TURNS = 4
 WATCHED = ("/remit/journal/", "/remit/gate/", "/remit/agents/")
 
 
-async def _work(folder: Path, damage: Any = None) -> str:
-    """One run; returns its status. `damage(runtime)` may break the journal's disk."""
+class Fast(Pace):
+    """A disk that is always fast: events are landed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.allowed = True
+
+    def seen(self, seconds: float, *, here: bool) -> None:
+        """Nothing changes that."""
+
+
+async def _work(folder: Path, damage: Any = None, *, lands: bool = False) -> str:
+    """One run; returns its status. `damage(runtime)` may break the journal's disk; `lands`: it counts as fast."""
     effects = os.open(folder / "effects", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     @tool(effect="unsafe")
@@ -54,6 +71,8 @@ async def _work(folder: Path, damage: Any = None) -> str:
     agent = Agent("payer", ScriptedModel([*calls, "all paid"]), tools=[pay], budget=Budget(tool_calls=TURNS))
     try:
         async with Runtime(f"sqlite:{folder}/journal.db", tune_gc=False) as runtime:
+            if lands:
+                runtime.journal.writer._pace = Fast()  # type: ignore[attr-defined]
             if damage is not None:
                 damage(runtime)
             done = await agent.run("Pay everybody")
@@ -91,14 +110,14 @@ def _prepare(folder: Path) -> Path:
     return folder
 
 
-def kill_once(folder: Path, at: int) -> int:
+def kill_once(folder: Path, at: int, *, lands: bool = False) -> int:
     """Run in a child that kills itself at call `at`; returns the signal that ended it, 0 when it ended itself."""
     child = os.fork()
     if not child:
         code = 70
         try:
             Counter(at).start()
-            asyncio.run(_work(folder))
+            asyncio.run(_work(folder, lands=lands))
             code = 0
         finally:
             os._exit(code)
@@ -118,14 +137,18 @@ def check(folder: Path) -> list[str]:
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'events'").fetchone():
             return problems + [f"{amount} was paid without a journal" for amount in effects]
         decided = set()
-        for (body,) in connection.execute("SELECT body FROM events WHERE body IS NOT NULL ORDER BY position"):
+        for (body,) in connection.execute("SELECT body FROM events UNION ALL SELECT body FROM landed"):
             event = json.loads(bytes(body))
             if event["type"] == "effect_intent" and event["kind"] == "tool":
                 decided.add(str(event["arguments"]["amount"]))
         problems += [f"{amount} was paid without a decision" for amount in effects if amount not in decided]
-        return problems + verify_file(connection, str(path.resolve()), default_place()).problems
+        problems += verify_file(connection, str(path.resolve()), default_place()).problems
     finally:
         connection.close()
+    journal = SqliteJournal(path, SystemClock())
+    problems += [f"once it is opened: {text}" for text in journal.verify()]
+    asyncio.run(journal.aclose())
+    return problems
 
 
 def kills(count: int, home: Path) -> dict[str, Any]:
@@ -133,18 +156,30 @@ def kills(count: int, home: Path) -> dict[str, Any]:
     counter = Counter()
     folder = _prepare(home / "count")
     counter.start()
-    asyncio.run(_work(folder))
+    asyncio.run(_work(folder, lands=True))
     counter.stop()
     total = counter.count
-    killed, problems, effects = 0, [], 0
+    killed, problems, effects, landed = 0, list[str](), 0, 0
     for number in range(count):
         folder = _prepare(home / "kill")
-        killed += kill_once(folder, 1 + number * total // count) == signal.SIGKILL
+        killed += kill_once(folder, 1 + number * total // count, lands=number % 2 == 0) == signal.SIGKILL
+        landed += _has_landed(folder)
         problems += [f"call {1 + number * total // count}: {text}" for text in check(folder)]
         if (folder / "effects").exists():
             effects += len((folder / "effects").read_text().split())
         shutil.rmtree(folder)
-    return {"calls_in_a_run": total, "kills": killed, "effects_before_kills": effects, "problems": problems[:5]}
+    counts = {"calls_in_a_run": total, "kills": killed, "effects_before_kills": effects, "with_landed_events": landed}
+    return {**counts, "problems": problems[:5]}
+
+
+def _has_landed(folder: Path) -> bool:
+    """Whether the kill left events that are landed and not in the log."""
+    if not (folder / "journal.db").exists():
+        return False
+    connection = connect(str(folder / "journal.db"), 1000, readonly=True)
+    found = has_landed(connection)
+    connection.close()
+    return found
 
 
 class FailingFile(apsw.VFSFile):
@@ -192,7 +227,7 @@ class FailingDisk(apsw.VFS):
             raise self._error("injected")
 
 
-def fault(folder: Path, fail_at: int, error: type[apsw.Error]) -> tuple[FailingDisk, list[str], str]:
+def fault(folder: Path, fail_at: int, error: type[apsw.Error], *, lands: bool) -> tuple[FailingDisk, list[str], str]:
     """(the disk, what is wrong, the run's status) of a run whose disk fails at operation `fail_at`."""
     path = f"{folder}/journal.db"
     disk = FailingDisk(f"failing-{folder.name}", fail_at, error, folder / "effects")
@@ -204,9 +239,10 @@ def fault(folder: Path, fail_at: int, error: type[apsw.Error]) -> tuple[FailingD
         flags = apsw.SQLITE_OPEN_READWRITE
         writer._connection = apsw.Connection(path, flags=flags, vfs=disk.name)
         writer._connection.pragma("synchronous", "FULL")
+        writer._landing._connection = writer._wal._connection = writer._connection
 
     try:
-        status = asyncio.run(_work(folder, damage))
+        status = asyncio.run(_work(folder, damage, lands=lands))
     except RemitError as failure:  # the journal cannot take the run's end either, and closing says so
         status = failure.code
     paid = len((folder / "effects").read_text().split())
@@ -217,14 +253,14 @@ def fault(folder: Path, fail_at: int, error: type[apsw.Error]) -> tuple[FailingD
 
 def faults(count: int, home: Path) -> dict[str, Any]:
     """Fail at `count` operations, alternately full and broken."""
-    disk, problems, status = fault(_prepare(home / "fault"), 0, apsw.FullError)
+    disk, problems, status = fault(_prepare(home / "fault"), 0, apsw.FullError, lands=True)
     assert status == "ok" and not problems, (status, problems)
     statuses: dict[str, int] = {}
     failed = 0
     for number in range(count):
         folder = _prepare(home / f"fault{number}")
         at = 1 + number * disk.operations // count
-        broken, found, status = fault(folder, at, (apsw.FullError, apsw.IOError)[number % 2])
+        broken, found, status = fault(folder, at, (apsw.FullError, apsw.IOError)[number % 2], lands=number % 4 < 2)
         failed += broken.failed
         problems += [f"operation {at}: {text}" for text in found]
         statuses[status] = statuses.get(status, 0) + 1

@@ -1,11 +1,12 @@
 """kill -9 of a real process at moments of its progress, again and again, until its run has ended.
 
-    python tests/simulation/kill_sweep.py [KILLS] [--first SEED]
+    python tests/simulation/kill_sweep.py [KILLS] [--first SEED] [--postgres]
 
-A child process works on one generated run: journal in a file, effects appended to another file. It prints a line at
-each append and in the middle of each effect; the parent kills it at a random one of them. The next child settles what
-is in doubt by looking at the file, and goes on. At the end: the output is that of a run nobody killed, no unsafe effect
-stands in the file twice, none is missing, every doubtful one was in the inbox, the chains are valid.
+A child process works on one generated run: journal in a file (or in a server, a schema a run), effects appended to
+another file. It prints a line at each append and in the middle of each effect; the parent kills it at a random one
+of them. The next child settles what is in doubt by looking at the file, and goes on. At the end: the output is that of
+a run nobody killed, no unsafe effect stands in the file twice, none is missing, every doubtful one was in the inbox,
+the chains are valid.
 
 Children are forked from a nursery that has done nothing but import: each is a process of its own, killed by its number,
 and starts in milliseconds. A line a run says how far the sweep has come.
@@ -22,12 +23,16 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from remit.core.events import EffectInDoubt, RunDone
 from remit.journal.chain import decode_event
 from remit.journal.open import open_journal
+from remit.journal.schema import connect
+from remit.journal.transactions import Transactions
+from remit.ports.journal import Journal
 from remit.ports.runtime import set_current
 from remit.runtime import Runtime
 from remit.testing.clock import FakeClock
@@ -84,6 +89,16 @@ class _Keyed:
         return key in self._known
 
 
+def opened(folder: Path, clock: FakeClock) -> Journal:
+    """The run's journal: in the folder, or where the folder says. A file takes the transactional tools of a server."""
+    place = folder / "address"
+    if not place.exists():
+        return open_journal(f"sqlite:{folder}/journal.db", clock)
+    journal: Any = open_journal(place.read_text(), clock)
+    journal.transact = Transactions(lambda: connect(f"{folder}/tools.db", 1000)).perform
+    return cast("Journal", journal)
+
+
 class Told(CrashingJournal):
     """A journal that tells its progress."""
 
@@ -108,7 +123,7 @@ async def child(folder: Path, seed: int) -> None:
 
     world.pause = middle
     load = generate(seed, world)
-    journal = open_journal(f"sqlite:{folder}/journal.db", clock)
+    journal = opened(folder, clock)
     await settle(journal, world, clock)
     runtime = Runtime(Told(journal), clock=clock, tune_gc=False)  # type: ignore[arg-type]  # it has the port's methods
     set_current(runtime)
@@ -193,7 +208,7 @@ def wrong(folder: Path, seed: int) -> tuple[list[str], int]:
     """What does not hold at the end, and how many doubts were shown."""
     os.environ["REMIT_STATE_DIR"] = str(folder)
     clock = FakeClock(2_000_000_000_000)
-    journal = open_journal(f"sqlite:{folder}/journal.db", clock)
+    journal = opened(folder, clock)
     problems = list(journal.verify())
     event = decode_event(journal.read(f"run_{seed:026}")[-1].body)
     doubts = 0
@@ -215,14 +230,16 @@ def wrong(folder: Path, seed: int) -> tuple[list[str], int]:
     return problems, doubts
 
 
-def sweep(kills: int, first: int = 1) -> tuple[int, int, int, list[str]]:
-    """(runs, kills, doubts, problems) of at least `kills` kills."""
+def sweep(kills: int, first: int = 1, address: Callable[[], str] | None = None) -> tuple[int, int, int, list[str]]:
+    """(runs, kills, doubts, problems) of at least `kills` kills; `address` gives each run a journal on a server."""
     made = doubts = runs = 0
     problems: list[str] = []
     with Nursery() as place:
         while made < kills:
             seed = first + runs
             with tempfile.TemporaryDirectory(prefix="remit-kill-") as name:
+                if address is not None:
+                    Path(name, "address").write_text(address())
                 here = killed(place, Path(name), seed, Dice(f"kill {seed}"), kills - made)
                 found, shown = wrong(Path(name), seed)
             made += here
@@ -241,8 +258,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("kills", type=int, nargs="?", default=200)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
-    runs, made, doubts, problems = sweep(given.kills, given.first)
+    if given.postgres:
+        sys.path.insert(0, str(HERE / "tests"))
+        from postgres_server import Server
+
+        with Server() as server:
+            runs, made, doubts, problems = sweep(given.kills, given.first, server.address)
+    else:
+        runs, made, doubts, problems = sweep(given.kills, given.first)
     for problem in problems:
         print(problem)
     print(f"{made} kills of {runs} runs: all ended, {doubts} doubtful effects shown, {len(problems)} problems")

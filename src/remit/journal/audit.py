@@ -14,12 +14,14 @@ from msgspec import Struct
 
 from remit.errors import RemitError
 from remit.journal.heads import FINAL, MAX_TASK, NUL_SHOWN, PARKED, Head
+from remit.journal.landing import end_problems, landed_problems
+from remit.journal.log import log_id
 from remit.journal.log_check import LogCheck
 from remit.journal.rotation import rotated_runs
 from remit.journal.schema import check_schema, damage, disk_error, read_entries
 from remit.journal.signing_key import AuditPlace, trusted_keys
 from remit.journal.verify import RunCheck
-from remit.journal.witness import KeptHead, read_witness
+from remit.journal.witness import End, KeptEnd, KeptHead, read_witness
 
 MAX_LISTED: Final = 20  # rows named by one file-wide check
 
@@ -56,8 +58,9 @@ def verify_file(
     try:
         # The copies are read first: the file can only be further than they are.
         kept = _kept(place, path, verdict)
+        end = KeptEnd(place.folder, path).read()
         check_schema(connection, path)
-        rotated = _check_log(connection, place, run_ids, kept, verdict)
+        rotated = _check_log(connection, place, run_ids, (*kept, end), verdict)
         for each in run_ids or _run_ids(connection):
             verdict.problems += verify_run(connection, each, each in rotated)
             verdict.runs += 1
@@ -87,7 +90,7 @@ def _check_log(
     connection: apsw.Connection,
     place: AuditPlace,
     run_ids: Sequence[str],
-    kept: tuple[list[bytes], list[bytes]],
+    kept: tuple[list[bytes], list[bytes], End | None],
     verdict: Verdict,
 ) -> set[str]:
     """Check the log and the kept checkpoints; returns the runs whose content a signed rotation dropped."""
@@ -102,7 +105,9 @@ def _check_log(
             verdict.kept = max(check.kept(kept[1], "witness"), verdict.kept)
         rotated, faults = rotated_runs(connection, keys)
         verdict.records, verdict.checkpoints, verdict.at_ms = check.size, check.count, check.at_ms
-        verdict.problems += [*check.finish(), *faults]
+        last, landed = landed_problems(connection, place.folder, check.size)
+        landed += end_problems(kept[2], place.folder, log_id(connection), last)
+        verdict.problems += [*check.finish(), *faults, *landed]
         return rotated
     finally:
         connection.execute("COMMIT")

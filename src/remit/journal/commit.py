@@ -57,11 +57,16 @@ def write(connection: apsw.Connection, log: SignedLog, parts: Sequence[Part], *,
     if not begun:
         begin(connection)
     try:
+        if log.fold is not None:
+            log.fold()
         if _apply(connection, log, parts):
             connection.execute("COMMIT")
             return {}
         connection.execute("ROLLBACK")
+        log.forget()
         begin(connection)
+        if log.fold is not None:
+            log.fold()
         refused = _refused(connection, parts)
         good = [part for part in parts if part.run_id not in refused]
         if good and not _apply(connection, log, good):

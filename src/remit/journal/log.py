@@ -2,7 +2,8 @@
 
 Position 1, 2, 3 ... is the order in which events became durable. Every transaction that adds events adds one row to
 `checkpoints` with them: the leaf hashes of its events, the tree's frontier after them, and a signature over size,
-root and places. So a durable event is a signed one: no window of records that only a later checkpoint will cover.
+root and places. So an event of the log is a signed one; those of a run alone may wait beside it, proven otherwise,
+for 0.1 s (landing.py).
 
     after, size   records before and with this commit; `after` is the key and the fence: of two processes that add
                   to the same tree, the second one's row collides, and it reads the tree again
@@ -10,13 +11,13 @@ root and places. So a durable event is a signed one: no window of records that o
     places        14 bytes a run of the commit: position of the run's first event, seq of its first event in this
                   commit, how many; with `begun` (JSON, ids of runs that begin here) it names what was deleted
 
-Rejected: a checkpoint every N events or T seconds (a window, a timer, one more fsync; the signature costs 33 us a
-commit, and 1,000 writers share a commit), tiles of 256 leaves (the last one is written again at every commit).
+Rejected: a checkpoint every N events or T seconds with nothing in between (a forged tail would be signed later),
+tiles of 256 leaves (the last one is written again at every commit).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from struct import Struct as Packer
 from typing import Any, Final
@@ -50,7 +51,11 @@ class SignedLog:
         self._key = key
         self.witnesses = witnesses
         self._frontier: Frontier | None = None
-        self._log_id = ""
+        self.log_id = ""
+        self.foreign = False
+        """whether the newest checkpoint that was read is signed with another key"""
+        self.fold: Callable[[], None] | None = None
+        """moves what is landed beside the log into it (landing.py); called in each transaction before all else"""
         self._began: dict[str, int] = {}
         self._newest: tuple[Checkpoint, bytes] | None = None
 
@@ -71,14 +76,23 @@ class SignedLog:
     def checkpoint(self, connection: apsw.Connection, groups: Sequence[Sequence[Entry]]) -> int:
         """Add the checkpoint row of `groups`; returns the position of the first."""
         if self._frontier is None:
-            self._load(connection)
+            self.reload(connection)
         found = self._add(connection, groups)
         if found is None:  # another process was faster
-            self._load(connection)
+            self.reload(connection)
             found = self._add(connection, groups)
         if found is None:
             raise Conflict("chain_broken", "the log goes on behind its last checkpoint")
         return found
+
+    @property
+    def size(self) -> int:
+        """Records in the log as this process knows it; -1 = it must be read again."""
+        return -1 if self._frontier is None else self._frontier.size
+
+    def prove(self, text: bytes) -> bytes:
+        """Key id and HMAC of a text; see SigningKey."""
+        return self._key.prove(text)
 
     def sign(self, text: bytes) -> bytes:
         """Key id and signature of another kind of note."""
@@ -97,13 +111,16 @@ class SignedLog:
         self._newest = None
         self._began.clear()
 
-    def _load(self, connection: apsw.Connection) -> None:
-        row = connection.execute("SELECT size, peaks FROM checkpoints ORDER BY after DESC LIMIT 1").fetchone()
+    def reload(self, connection: apsw.Connection) -> None:
+        """Read the end of the log again, inside a transaction; raises chain_broken, audit_key, disk_failed."""
+        found = "SELECT size, peaks, signature FROM checkpoints ORDER BY after DESC LIMIT 1"
+        row: Any = connection.execute(found).fetchone()
         try:
-            self._frontier = Frontier.load(*row) if row else Frontier()
+            self._frontier = Frontier.load(*row[:2]) if row else Frontier()
         except ValueError as error:
             raise Conflict("chain_broken", f"the last checkpoint is damaged: {error}") from None
-        self._log_id = log_id(connection)
+        self.log_id = log_id(connection)
+        self.foreign = row is not None and row[2][:4] != self._key.id
 
     def _add(self, connection: apsw.Connection, groups: Sequence[Sequence[Entry]]) -> int | None:
         """Insert the row; None when there is one after the same record already."""
@@ -114,7 +131,7 @@ class SignedLog:
         places, begun = self._places(connection, groups, after + 1)
         frontier.extend(leaves)
         at_ms = max([entries[-1].at_ms for entries in groups])
-        checkpoint = Checkpoint(self._log_id, frontier.size, frontier.root(), at_ms, sha256(places + begun).digest())
+        checkpoint = Checkpoint(self.log_id, frontier.size, frontier.root(), at_ms, sha256(places + begun).digest())
         text = checkpoint.text()
         signature = self._key.sign(text)
         row = (after, frontier.size, at_ms, b"".join(leaves), frontier.dump(), places, begun, signature)

@@ -1,4 +1,6 @@
-"""Format 1 to format 2: events get their position in the log, and checkpoints that sign them.
+"""Files of earlier formats become one of today's.
+
+1 to 2: events get their position in the log, and checkpoints that sign them. 2 to 3: `landed` is there (landing.py).
 
 One transaction, so a crash leaves the old file. The order is the one in which the rows were written (format 1 kept
 it as rowids). What was changed before this moment cannot be found by the tree; the chain of each run still shows it.
@@ -23,15 +25,19 @@ _COPY: Final = (
 
 
 def migrate(connection: apsw.Connection, log: SignedLog) -> None:
-    """Bring a file of format 1 to format 2; every other file stays as it is."""
-    if not _is_old(connection):
+    """Bring a file of format 1 or 2 to today's; every other file stays as it is, also one that can only be read."""
+    old = _format(connection)
+    if old not in ("1", "2") or (old == "2" and connection.readonly("main")):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _is_old(connection):  # else another process did it while this one waited
-            _move_events(connection)
-            for groups in _batches(connection):
-                log.checkpoint(connection, groups)
+        old = _format(connection)
+        if old in ("1", "2"):  # else another process did it while this one waited
+            if old == "1":
+                _move_events(connection)
+                for groups in _batches(connection):
+                    log.checkpoint(connection, groups)
+            connection.execute(TABLES["landed"])
             connection.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(FORMAT),))
         connection.execute("COMMIT")
         log.committed(connection)
@@ -41,10 +47,12 @@ def migrate(connection: apsw.Connection, log: SignedLog) -> None:
             connection.execute("ROLLBACK")
 
 
-def _is_old(connection: apsw.Connection) -> bool:
+def _format(connection: apsw.Connection) -> str:
+    """The format that a journal names; "" for anything else."""
     if connection.pragma("application_id") != APPLICATION_ID:
-        return False
-    return connection.execute("SELECT 1 FROM meta WHERE key = 'format' AND value = '1'").fetchone() is not None
+        return ""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+    return str(row[0]) if row else ""
 
 
 def _move_events(connection: apsw.Connection) -> None:

@@ -73,6 +73,22 @@ class Pending:
         """What `written` becomes when all given so far is durable."""
         return self.given + 1 if self.release_as else self.given
 
+    def plain(self) -> Part | None:
+        """All that is queued, when it is nothing but events; it stays queued until `landed`."""
+        if not self.entries or self.changes or self.create is not None or self.release_as or self.failure is not None:
+            return None
+        last = self.entries[-1]
+        after = (last.seq, last.hash, last.at_ms)
+        return Part(self.run_id, self.epoch, list(self.entries), [], self.after, after, self.owner)
+
+    def landed(self, part: Part) -> int:
+        """The part of `plain` is durable; returns the bytes of its bodies."""
+        for _ in part.entries:
+            self.entries.popleft()
+        self.last = part.last
+        self.after = self.written = part.last[0]
+        return sum([len(entry.body) for entry in part.entries])
+
     def cut(self, room: int) -> tuple[Part | None, int, int]:
         """Take at most `room` entries: (part or None when there is nothing to write, entries taken, their bytes)."""
         entries = [self.entries.popleft() for _ in range(min(len(self.entries), room))]

@@ -98,8 +98,8 @@ class PostgresLog(SignedLog):
                 self._frontier = Frontier.load(size, peaks) if size else Frontier()
             except ValueError as error:
                 raise Conflict("chain_broken", f"the last checkpoint is damaged: {error}") from None
-            if not self._log_id:
-                self._load(connection)
+            if not self.log_id:
+                self.reload(connection)
         first = super().checkpoint(connection, groups)
         connection.end = (self._frontier.size, self._frontier.dump())
         return first

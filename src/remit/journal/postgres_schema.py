@@ -18,9 +18,10 @@ from remit.errors import Conflict, InternalError, Invalid
 from remit.journal.chain import GENESIS
 from remit.journal.heads import NUL_SHOWN
 from remit.journal.postgres_connection import Connection, mapped
-from remit.journal.schema import BLOB_BYTES, FORMAT, check_schema, damage, insert_events, insert_runs, move_heads
+from remit.journal.schema import BLOB_BYTES, check_schema, damage, insert_events, insert_runs, move_heads
 from remit.ports.journal import Entry
 
+FORMAT: Final = 2
 _TENANT: Final = "tenant text COLLATE \"C\" NOT NULL DEFAULT current_setting('remit.tenant')"
 _TEXT: Final = 'text COLLATE "C" NOT NULL'
 TABLES: Final = {

@@ -51,17 +51,18 @@ def old_runs(connection: apsw.Connection, before_ms: int) -> list[tuple[str, int
 
 
 def drop(connection: apsw.Connection, log: SignedLog, runs: Sequence[tuple[str, int]], at_ms: int) -> None:
-    """Drop the content of `runs` (at most RUNS_A_NOTE) and sign it, inside the caller's transaction."""
+    """Drop the content of `runs` (at most RUNS_A_NOTE) and sign it, inside the caller's transaction.
+
+    The connection overwrites what it drops (schema.connect).
+    """
     names = msgspec.json.encode([run_id for run_id, _ in runs]).decode()
     (number,) = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM rotations").fetchone() or (1,)
     lines = [f"{TITLE}{log_id(connection)}", str(number), f"time {at_ms}"]
     text = "\n".join([*lines, *[f"run {events} {run_id}" for run_id, events in runs], ""]).encode()
     connection.execute("INSERT INTO rotations (number, note) VALUES (?, ?)", (number, join_note(text, log.sign(text))))
-    connection.pragma("secure_delete", True)  # what is dropped is overwritten, not only unlinked
     for statement in _DROP:
         connection.execute(statement, (names,))
     connection.execute(_DROP_BLOBS)
-    connection.pragma("secure_delete", False)
 
 
 def rotated_runs(connection: apsw.Connection, keys: Mapping[bytes, bytes]) -> tuple[set[str], list[str]]:

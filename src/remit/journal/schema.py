@@ -3,8 +3,9 @@
 Tables (all STRICT): `runs` one row a run (list fields, the chain's anchors seq and hash, epoch, owner),
 `events` position in the log and (run_id, seq) -> body or blob (neither: dropped by a rotation), and hash (prev is
 the hash of the row before, so it is not stored), `checkpoints` one signed row a commit (log.py), `rotations` signed
-notes of what was dropped, `inbox` item -> question event and whether it is open, `blobs` bodies over 64 KB by
-SHA-256, `meta` the format and the log's id. `runs` and `inbox` are projections, written with their events.
+notes of what was dropped, `landed` events of a run alone that wait to be moved into the log (landing.py), `inbox`
+item -> question event and whether it is open, `blobs` bodies over 64 KB by SHA-256, `meta` the format and the log's
+id. `runs` and `inbox` are projections, written with their events.
 
 Why one step a batch: every sqlite3_step releases the GIL and must win it back from the event loop,
 so 512 rows in 512 steps can wait 512 times. Multi-row VALUES of the next power of two, padded with
@@ -31,7 +32,7 @@ from remit.errors import Conflict, InternalError, Invalid, RemitError, Unavailab
 from remit.journal.chain import GENESIS, hash_entry, run_prefix
 from remit.ports.journal import Entry
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 APPLICATION_ID: Final = 0x72656D74  # "remt"
 BLOB_BYTES: Final = 64 * 1024  # larger bodies go to `blobs` (DESIGN 6)
 MAX_ROWS: Final = 512  # rows a transaction
@@ -54,6 +55,9 @@ TABLES: Final = {
         after INTEGER PRIMARY KEY, size INTEGER NOT NULL, at_ms INTEGER NOT NULL, leaves BLOB NOT NULL,
         peaks BLOB NOT NULL, places BLOB NOT NULL, begun BLOB NOT NULL, signature BLOB NOT NULL) STRICT""",
     "rotations": "CREATE TABLE rotations (number INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT",
+    "landed": """CREATE TABLE landed (
+        position INTEGER PRIMARY KEY, run_id TEXT NOT NULL, seq INTEGER NOT NULL, epoch INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL, proof BLOB NOT NULL) STRICT""",
     "inbox": """CREATE TABLE inbox (
         item TEXT PRIMARY KEY, run_id TEXT NOT NULL, seq INTEGER NOT NULL, open INTEGER NOT NULL)
         STRICT, WITHOUT ROWID""",
@@ -209,6 +213,8 @@ def connect(
         connection.pragma("synchronous", synchronous)
         connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         connection.pragma("cache_size", -16_000)
+        # What a rotation drops is overwritten, not only unlinked; so is what was landed, once it is in the log.
+        connection.pragma("secure_delete", True)
     return connection
 
 
@@ -261,8 +267,9 @@ def check_schema(connection: Any, path: str) -> None:
         raise Conflict("chain_broken", f"the journal names no format: {path}")
     if int(text) > FORMAT:
         raise InternalError("journal_format", f"the journal has format {text}, this remit knows {FORMAT}: {path}")
-    if schema != TABLES:
-        names = sorted(name for name in schema.keys() | TABLES.keys() if schema.get(name) != TABLES.get(name))
+    expected = {name: sql for name, sql in TABLES.items() if name != "landed" or text != "2"}
+    if schema != expected:
+        names = sorted(name for name in schema.keys() | expected.keys() if schema.get(name) != expected.get(name))
         raise Conflict("chain_broken", f"the journal's schema was altered ({', '.join(names)[:200]}): {path}")
 
 

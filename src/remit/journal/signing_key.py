@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
+from hmac import digest
 from typing import Any, Final
 
 from msgspec import Struct
@@ -22,6 +24,7 @@ from remit.journal.notes import key_id, key_text, parse_key
 KEY_FILE: Final = "key"
 PUBLIC_FILE: Final = "keys.pub"
 MAX_PUBLIC_BYTES: Final = 64 * 1024
+_PROVING: Final = b"remit landed events"  # what the HMAC's key is derived for
 
 
 class AuditPlace(Struct, frozen=True):
@@ -48,7 +51,15 @@ class SigningKey:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._sign: Any = None
+        self._prove_with = b""
         self._id = b""
+
+    @property
+    def id(self) -> bytes:
+        """The key's id in signatures; raises as `sign`."""
+        if self._sign is None:
+            self._load()
+        return self._id
 
     def sign(self, text: bytes) -> bytes:
         """Key id and signature of `text`; raises audit_key and disk_failed."""
@@ -57,17 +68,37 @@ class SigningKey:
         signature: bytes = self._sign(text)
         return self._id + signature
 
+    def prove(self, text: bytes) -> bytes:
+        """Key id and HMAC-SHA256 of `text`, which only who has this key can make or check; raises as `sign`."""
+        if self._sign is None:
+            self._load()
+        return self._id + digest(self._prove_with, text, "sha256")
+
     def _load(self) -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # 15 ms, in the writer thread
 
         try:
-            private = Ed25519PrivateKey.from_private_bytes(_seed(self.folder))
+            seed = _seed(self.folder)
+            private = Ed25519PrivateKey.from_private_bytes(seed)
             public = private.public_key().public_bytes_raw()
             _publish(self.folder, public)
         except OSError as error:
             raise Unavailable("disk_failed", f"the audit key: {error.strerror}: {error.filename!r:.120}") from None
         self._id = key_id(public)
+        self._prove_with = digest(seed, _PROVING, "sha256")
         self._sign = private.sign
+
+
+def proving_key(folder: str) -> Callable[[bytes], bytes] | None:
+    """`SigningKey.prove` of the folder's key; None when there is none that can be read. No key is made."""
+    if not os.path.exists(os.path.join(folder, KEY_FILE)):
+        return None
+    key = SigningKey(folder)
+    try:
+        key.prove(b"")
+    except (Invalid, Unavailable):
+        return None
+    return key.prove
 
 
 def trusted_keys(place: AuditPlace) -> dict[bytes, bytes]:

@@ -30,7 +30,9 @@ from remit.journal.bell import Bell
 from remit.journal.chain import Tip, check_run_id, decode_event, encode_event
 from remit.journal.encrypted import PLAIN, AtRest, choose_key
 from remit.journal.heads import CHANGES, FINAL, MAX_TASK, Head, change_of, check_status
+from remit.journal.landing import Landing, has_landed
 from remit.journal.log import SignedLog
+from remit.journal.loop_writer import LoopWriter
 from remit.journal.migrate import migrate
 from remit.journal.pending import Pending
 from remit.journal.schema import connect, disk_error, prepare, read_entries
@@ -40,7 +42,7 @@ from remit.journal.snapshots import Snapshots
 from remit.journal.takeover import Takeover, answer, fence, holds, known_name, question, seal_of, unknown
 from remit.journal.transactions import Transactions
 from remit.journal.wal import Wal
-from remit.journal.witness import Witnesses
+from remit.journal.witness import KeptEnd, Witnesses
 from remit.journal.writer import Writer
 from remit.ports.bus import Bus
 from remit.ports.clock import Clock
@@ -312,6 +314,7 @@ class StoredJournal:
                 failure = log._pending.failure()
             self._live.discard(log.run_id)
         self._close_readers()
+        self.writer.close_connection()
         if self.snapshots is not None:
             self.snapshots.close()
         if failure is not None and failure.code == "disk_failed":
@@ -413,7 +416,9 @@ class SqliteJournal(StoredJournal):
         self.bell = Bell(self.path)
         self._ring = self.bell.ring
         self._transactions = Transactions(self._connect, self.path)
-        self.writer = Writer(connection, self.path, log, Wal(connection, self.path, busy_timeout_ms))
+        landing = Landing(connection, log, busy_timeout_ms, KeptEnd(self.audit.folder, self.path))
+        wal = Wal(connection, self.path, busy_timeout_ms)
+        self.writer: LoopWriter = LoopWriter(connection, self.path, log, wal, landing)
 
     def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """See ports.journal.Journal."""
@@ -432,6 +437,8 @@ class SqliteJournal(StoredJournal):
         try:
             connection = connect(self.path, self._busy_timeout_ms, readonly=True, key=self._key)
             try:
+                if has_landed(connection):
+                    self.writer.fold()
                 yield connection
             finally:
                 connection.close()
@@ -446,6 +453,10 @@ class SqliteJournal(StoredJournal):
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
+        with self._read_lock, self._errors():
+            landed = has_landed(self._reader)
+        if landed:
+            self.writer.fold()
         with self._read_lock, self._errors():
             yield self._reader
 

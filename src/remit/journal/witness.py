@@ -18,7 +18,9 @@ import os
 import time
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Final
+from struct import Struct as Packer
+from struct import error as PackError
+from typing import Final, NamedTuple
 
 from remit.errors import Unavailable
 from remit.journal.notes import Checkpoint, parse_checkpoint, split_note
@@ -28,6 +30,8 @@ MAX_SLOTS: Final = 64
 WITNESS_RECORDS: Final = 100
 WITNESS_S: Final = 1.0
 MAX_WITNESS_BYTES: Final = 256 * 1024 * 1024
+
+_END: Final = Packer(">32sQ32s36s")
 
 Holds = Callable[[Checkpoint], bool]
 
@@ -155,6 +159,53 @@ class KeptHead:
                     return slot
                 break
         return min(count, MAX_SLOTS - 1)
+
+
+class End(NamedTuple):
+    """What the last landed event proves (landing.py)."""
+
+    log_id: str
+    position: int
+    hash: bytes
+    proof: bytes
+
+
+class KeptEnd:
+    """The file of the newest landed event of one journal path: it covers what no checkpoint has signed yet.
+
+    Written over and over without a lock: another process may put back a slightly older end, never one that was not.
+    """
+
+    def __init__(self, folder: str, path: str) -> None:
+        self.path = f"{KeptHead(folder, path).path}.end"
+        self._descriptor = -1
+
+    def write(self, end: End) -> bool:
+        """Copy the end; False when it cannot be written."""
+        try:
+            if self._descriptor < 0:
+                os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+                self._descriptor = os.open(self.path, flags, 0o600)
+            os.pwrite(self._descriptor, _END.pack(end.log_id.encode(), *end[1:]), 0)
+        except OSError:
+            return False
+        return True
+
+    def read(self) -> End | None:
+        """The end that was copied; None when there is none, or a damaged one."""
+        try:
+            with open(self.path, "rb") as file:
+                name, *rest = _END.unpack(file.read(_END.size))
+            return End(name.decode(), *rest)
+        except (OSError, PackError, ValueError):
+            return None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 class WitnessFile:

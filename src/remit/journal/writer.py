@@ -5,8 +5,7 @@ The writer takes logs until it has MAX_ROWS rows, writes them in one transaction
 waiters of all of them with one call_soon_threadsafe per event loop. While a commit runs the next batch
 fills, so 1,000 writers share one fsync. When nobody waits, a batch may be gathered for GATHER_S.
 
-Where few wait and the disk is fast (pace.py), no thread is woken: the loop comes round once, so that what was ready
-joins, and commits by itself (`_turn`; docs/adr/0013). Then other processes' transactions are not waited for there.
+A journal in a file need not wake the thread for a few that wait: see loop_writer.py.
 
 Invariants: rows of a run are written in order, each once; a run whose batch failed accepts nothing more
 (`failure`); a waiter is resolved after COMMIT returned, never before; the thread outlives every error.
@@ -33,17 +32,13 @@ from remit.errors import Conflict, Exhausted, InternalError, RemitError, Unavail
 from remit.journal.commit import EXISTS, Part, begin, rollback, write
 from remit.journal.heads import Change
 from remit.journal.log import SignedLog
-from remit.journal.pace import Pace
 from remit.journal.pending import Pending
 from remit.journal.schema import MAX_ROWS, disk_error
-from remit.journal.wal import Wal
 from remit.ports.journal import Entry
 
 GATHER_S: Final = 0.002
 MAX_PENDING_ROWS: Final = 262_144
 MAX_PENDING_BYTES: Final = 256 * 1024 * 1024
-FEW: Final = 8  # waiters that a loop commits for by itself; more are a crowd, whose commits overlap with their work
-FEW_ROWS: Final = 64
 
 _RUNNING, _IDLE, _GATHERING = 0, 1, 2
 _Result = TypeVar("_Result")
@@ -57,20 +52,15 @@ class Writer:
         connection: the writing one.
         path: what errors call the store.
         log: the signed log of the store.
-        wal: of a journal in a file; without one all commits are made in the thread.
     """
 
-    def __init__(self, connection: apsw.Connection, path: str, log: SignedLog, wal: Wal | None = None) -> None:
+    def __init__(self, connection: apsw.Connection, path: str, log: SignedLog) -> None:
         self._connection = connection
         self._path = path
         self._log = log
-        self._wal = wal
-        self._pace = Pace()
         self._hand = threading.Lock()
-        self._turning: asyncio.AbstractEventLoop | None = None
-        """the loop that will call `_turn`"""
-        self._watched = False
-        """whether the thread sleeps no longer than the witness may wait"""
+        self._wakes_at = float("inf")
+        """when the thread wakes by itself (monotonic)"""
         self._lock = threading.Lock()
         self._wake = threading.Lock()
         self._wake.acquire()
@@ -142,7 +132,7 @@ class Writer:
         return await future
 
     async def close(self) -> None:
-        """Write what is queued, then end the thread and close the connection."""
+        """Write what is queued, then end the thread; `close_connection` comes last."""
         with self._lock:
             self._closing = True
             thread = self._thread
@@ -151,6 +141,9 @@ class Writer:
         if thread is not None:
             await asyncio.to_thread(thread.join)
         self._log.witnesses.close()
+
+    def close_connection(self) -> None:
+        """Close the connection: after those that read, so that SQLite moves the whole WAL into the file."""
         try:
             self._connection.close()
         except (apsw.Error, RemitError):
@@ -162,7 +155,9 @@ class Writer:
         if not pending.queued:
             pending.queued = True
             self._ready.append(pending)
-        if self._state != _RUNNING:
+        if self._state == _RUNNING:
+            self._put_off()
+        else:
             self._signal(urgent=bool(self._waiting) or self._rows >= MAX_ROWS or bool(pending.release_as))
 
     def _signal(self, *, urgent: bool) -> None:
@@ -176,18 +171,6 @@ class Writer:
         elif (self._state == _IDLE or (urgent and self._state == _GATHERING)) and not self._put_off():
             self._state = _RUNNING
             self._wake.release()
-
-    def _put_off(self) -> bool:
-        """Whether the running loop sees to what is ready as soon as it comes round."""
-        if not self._pace.allowed or self._waiting > FEW or self._rows > FEW_ROWS or self._commands or self._closing:
-            return False
-        loop = asyncio._get_running_loop()
-        if loop is None:
-            return False
-        if self._turning is not loop:  # another loop may have ended before it came round
-            loop.call_soon(self._turn)
-            self._turning = loop
-        return True
 
     def _take(self) -> tuple[list[Part], list[Pending]]:
         """The next batch: whole logs until MAX_ROWS rows; a longer log is cut and queued again."""
@@ -209,60 +192,12 @@ class Writer:
                 self._ready.append(pending)
         return parts, taken
 
-    # ---- an event loop's thread
-
-    def _turn(self) -> None:
-        """The loop came round: commit for those who wait, or wake the thread."""
-        with self._lock:
-            self._turning = None
-            if self._state == _RUNNING or not self._ready:
-                return
-            few = 0 < self._waiting <= FEW and self._rows <= FEW_ROWS and self._pace.allowed and not self._closing
-            here = few and self._hand.acquire(blocking=False)
-        if here:
-            try:
-                here = self._commit_here()
-            finally:
-                self._hand.release()
-        with self._lock:
-            if self._state == _RUNNING or self._ended or (here and not self._thread_has_work()):
-                return
-            self._state = _RUNNING
-            self._wake.release()
-
-    def _commit_here(self) -> bool:
-        """Commit what is ready; False when it is not the moment, and nothing was taken."""
-        started = time.perf_counter()
-        if self._wal is None or not self._wal.begin_now():
-            return False
-        with self._lock:
-            parts, taken = self._take()
-        logs = {pending.run_id: pending for pending in taken}
-        done = False
-        try:
-            if parts:
-                self._write(parts, logs, begun=True)
-            else:
-                rollback(self._connection)
-            done = True
-        finally:
-            if not done:  # interrupted: nobody knows what was written
-                self._fail(parts, logs, Unavailable("disk_failed", f"a commit was interrupted ({self._path})"))
-        self._pace.seen(time.perf_counter() - started, here=True)
-        self._settle(taken, (), asyncio._get_running_loop())
-        return True
-
-    def _thread_has_work(self) -> bool:
-        """Whether a commit of a loop left something to the thread."""
-        due = bool(self._ready) or (self._wal is not None and self._wal.due)
-        return due or (not self._watched and self._log.witnesses.due_s() >= 0)
-
     # ---- the writer thread
 
     def _run(self) -> None:
         while True:
             with self._lock:
-                work = bool(self._ready or self._commands)
+                work = bool(self._commands) or (bool(self._ready) and not self._is_put_off())
                 if not work and self._closing:
                     self._ended = True
                     return
@@ -275,17 +210,43 @@ class Writer:
                 self._sleep(GATHER_S)
             with self._hand:
                 self._work()
+            self._tend()
 
     def _rest(self) -> None:
         """Nothing waits: sleep until something does."""
-        with self._hand:
-            if self._wal is not None and self._wal.due:
-                self._wal.tend()
-            due_s = self._log.witnesses.due_s()
-            self._watched = due_s >= 0
+        self._tend()
+        due_s = (
+            self._due_s()
+        )  # `_hand` is not taken for this: a loop that finds it taken leaves its events to the thread
+        self._wakes_at = time.monotonic() + due_s if due_s >= 0 else float("inf")
         self._sleep(due_s)
-        with self._hand:
-            self._log.witnesses.tick()
+        if self._due_s() == 0:
+            with self._hand:
+                self._due()
+
+    def _due_s(self) -> float:
+        """Seconds until `_due` has something to do; -1 = never."""
+        return self._log.witnesses.due_s()
+
+    def _due(self) -> None:
+        """Do what is due though nothing was appended."""
+        self._log.witnesses.tick()
+
+    def _tend(self) -> bool:
+        """Look after the store between two batches (`_hand` is free); whether there was anything to do."""
+        return False
+
+    def _seen(self, rows: int, seconds: float) -> bool:
+        """A batch took this long in the thread; whether loops commit by themselves from here on."""
+        return False
+
+    def _put_off(self) -> bool:
+        """Ask a loop to see to what is ready; whether it will."""
+        return False
+
+    def _is_put_off(self) -> bool:
+        """Whether a loop will see to all that is ready."""
+        return False
 
     def _work(self) -> None:
         """Write one batch, and do what was called for."""
@@ -295,14 +256,11 @@ class Writer:
             self._commands.clear()
         if parts:
             started = time.perf_counter()
-            few = sum([len(part.entries) for part in parts]) <= FEW_ROWS
+            rows = sum([len(part.entries) for part in parts])
             self._write(parts, {pending.run_id: pending for pending in taken})
-            if few and self._wal is not None:
-                self._pace.seen(time.perf_counter() - started, here=False)
+            self._seen(rows, time.perf_counter() - started)
         settled = [self._command(*command) for command in commands]
         self._settle(taken, settled)
-        if self._wal is not None and self._wal.due:
-            self._wal.tend()
 
     def _sleep(self, timeout_s: float) -> None:
         woken = self._wake.acquire(timeout=timeout_s)
@@ -376,6 +334,8 @@ class Writer:
     ) -> tuple[Any, _Settled]:
         try:
             begin(self._connection)
+            if self._log.fold is not None:
+                self._log.fold()
             result = command(self._connection, self._log)
             self._connection.execute("COMMIT")
             self.commits += 1

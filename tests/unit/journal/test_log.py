@@ -191,7 +191,7 @@ def test_every_log_has_an_id_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_commit_costs_one_more_statement(path: Path) -> None:
-    """Whatever the number of events: heads, checkpoint, events; BEGIN and COMMIT; one fsync."""
+    """Whatever the number of events: what is landed, heads, checkpoint, events; BEGIN and COMMIT; one fsync."""
 
     async def work() -> list[str]:
         journal = SqliteJournal(path, CountingClock())
@@ -213,5 +213,5 @@ def test_a_commit_costs_one_more_statement(path: Path) -> None:
 
     statements = asyncio.run(work())
     commits = statements.count("COMMIT")
-    assert len(statements) == 5 * commits
-    assert sorted(set(statements)) == ["BEGIN", "COMMIT", "INSERT", "UPDATE"]
+    assert len(statements) == 6 * commits
+    assert sorted(set(statements)) == ["BEGIN", "COMMIT", "INSERT", "SELECT", "UPDATE"]

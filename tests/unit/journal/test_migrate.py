@@ -1,4 +1,4 @@
-"""A file of format 1 becomes one of format 2, whole or not at all."""
+"""A file of an earlier format becomes one of today's, whole or not at all."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def old(tmp_path: Path) -> Path:
     for statement in (
         "DROP INDEX events_blob",
         f"CREATE TEMP TABLE kept AS SELECT {columns} FROM events ORDER BY position",
-        *("DROP TABLE events", "DROP TABLE checkpoints", "DROP TABLE rotations", OLD_EVENTS),
+        *("DROP TABLE events", "DROP TABLE checkpoints", "DROP TABLE rotations", "DROP TABLE landed", OLD_EVENTS),
         "CREATE INDEX events_blob ON events (blob) WHERE blob IS NOT NULL",
         f"INSERT INTO events ({columns}) SELECT {columns} FROM kept ORDER BY rowid",
         "DELETE FROM meta WHERE key = 'log'",

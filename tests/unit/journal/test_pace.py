@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 import pytest
 
+import remit.journal.landing as landing_module
 import remit.journal.writer as writer_module
 from remit.core.events import Reflected
 from remit.journal.pace import EASED, FEWEST, LIMIT_S, MOST, Pace
@@ -74,19 +75,20 @@ async def _warm(journal: SqliteJournal) -> Any:
 def test_a_run_alone_is_written_without_the_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """100 events, each waited for: 100 commits, all of them in the loop's own thread."""
     monkeypatch.setattr(Wal, "due", False)  # the thread has nothing of its own to do
+    monkeypatch.setattr(landing_module, "FOLD_S", 60.0)
     threads = []
 
     async def case() -> None:
         journal = SqliteJournal(tmp_path / "journal.db", CountingClock())
         log = await _warm(journal)
         commits = journal.writer.commits
-        original = journal.writer._commit
+        original = journal.writer._landing.land
 
-        def commit(*args: Any, **options: Any) -> Any:
+        def land(part: Any) -> bool:
             threads.append(threading.get_ident())
-            return original(*args, **options)
+            return original(part)
 
-        journal.writer._commit = commit  # type: ignore[method-assign]
+        monkeypatch.setattr(journal.writer._landing, "land", land)
         for turn in range(100):
             log.append(Reflected(turn, "none", "none"))
             await log.flush()
@@ -97,7 +99,7 @@ def test_a_run_alone_is_written_without_the_thread(tmp_path: Path, monkeypatch: 
         await journal.aclose()
 
     asyncio.run(case())
-    assert threads == [threading.get_ident()] * 101
+    assert threads == [threading.get_ident()] * 100
 
 
 @pytest.mark.usefixtures("fast")
@@ -204,24 +206,27 @@ def test_an_event_whose_loop_ended_is_not_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-def test_an_interrupted_commit_fails_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("landing", [True, False])
+def test_an_interrupted_commit_fails_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, landing: bool) -> None:
     """An interrupt in the middle of a commit in the loop: the run accepts nothing more, others go on, all is sound."""
 
     async def case() -> None:
         journal = SqliteJournal(tmp_path / "journal.db", CountingClock())
         log = await _warm(journal)
-        original = journal.writer._log.checkpoint
+        place = (journal.writer._landing, "_insert") if landing else (journal.writer._log, "checkpoint")
+        original = getattr(*place)
 
         def interrupt(*_: Any) -> int:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(journal.writer._log, "checkpoint", interrupt)
+        monkeypatch.setattr(journal.writer._landing, "_stopped", not landing)
+        monkeypatch.setattr(*place, interrupt)
         log.append(Reflected(1, "none", "none"))
         journal.writer._waiting = 1  # as if somebody waited
         with pytest.raises(KeyboardInterrupt):
             journal.writer._turn()
         journal.writer._waiting = 0
-        monkeypatch.setattr(journal.writer._log, "checkpoint", original)
+        monkeypatch.setattr(*place, original)
         with pytest.raises(Exception, match="interrupted"):
             log.append(Reflected(2, "none", "none"))
         other = journal.create("run_1", STARTED)

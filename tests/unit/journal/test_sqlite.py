@@ -505,7 +505,7 @@ def test_an_event_of_a_newer_remit_stops_the_resume(path: Path) -> None:
 @pytest.mark.parametrize(
     ("statements", "code"),
     [
-        (["UPDATE meta SET value = '3' WHERE key = 'format'"], "journal_format"),
+        (["UPDATE meta SET value = '4' WHERE key = 'format'"], "journal_format"),
         (["UPDATE meta SET value = 'x' WHERE key = 'format'"], "chain_broken"),
         (["CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END"], "chain_broken"),
         (["CREATE VIEW v AS SELECT 1"], "chain_broken"),

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 import remit.journal.wal as wal_module
 from remit.core.events import Reflected
 from remit.journal.encrypted import PLAIN, AtRest
-from remit.journal.schema import CHECKPOINT_PAGES
+from remit.journal.schema import CHECKPOINT_PAGES, connect
 from remit.journal.sqlite import SqliteJournal
-from remit.journal.wal import FRAME_BYTES, FULL_BYTES, HEADER_BYTES, SETTLED
+from remit.journal.wal import FRAME_BYTES, FULL_BYTES, HEADER_BYTES, SETTLED, _lengthen
 from remit.ports.conformance.journal import STARTED, CountingClock
 
 AT_REST = [PLAIN, AtRest((b"k" * 32,))]
@@ -79,15 +81,15 @@ def test_the_file_stays_bounded_and_is_moved_by_the_thread(tmp_path: Path, monke
     monkeypatch.setattr(wal_module, "FULL_BYTES", HEADER_BYTES + 330 * FRAME_BYTES)
     path = tmp_path / "journal.db"
     moved: list[int] = []
-    original = wal_module.Wal.tend
+    original = wal_module.Wal.move
 
-    def tend(wal: wal_module.Wal) -> None:
+    def move(wal: wal_module.Wal) -> None:
         before = wal._move_at
         original(wal)
         if wal._move_at != before:
             moved.append(wal._frames)
 
-    monkeypatch.setattr(wal_module.Wal, "tend", tend)
+    monkeypatch.setattr(wal_module.Wal, "move", move)
 
     def look(journal: SqliteJournal) -> None:
         wal = journal.writer._wal
@@ -116,6 +118,39 @@ def test_a_file_that_cannot_be_made_longer_is_used_as_it_is(
         assert journal.verify() == []
 
     _alone(tmp_path / "journal.db", 40, look)
+
+
+def test_zeros_appended_in_the_middle_of_commits_overwrite_none(tmp_path: Path) -> None:
+    """While two connections commit, the file is made longer without any lock, again and again: every row is there."""
+    path = tmp_path / "journal.db"
+    asyncio.run(SqliteJournal(path, CountingClock()).aclose())
+    connections = [connect(str(path), 10_000) for _ in range(2)]
+    connections[0].execute("CREATE TABLE app_rows (n INTEGER PRIMARY KEY, text TEXT)")
+    stop = threading.Event()
+    lengths: list[int] = []
+
+    def lengthen() -> None:
+        while not stop.is_set():
+            lengths.append(_lengthen(f"{path}-wal"))
+
+    thread = threading.Thread(target=lengthen)
+    thread.start()
+    try:
+        for number in range(400):
+            connections[number % 2].execute("INSERT INTO app_rows VALUES (?, ?)", (number, f"{number}" * 300))
+            if number % 100 == 50:
+                connections[0].wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+    finally:
+        stop.set()
+        thread.join()
+    for end in ("", "-wal"):
+        shutil.copy(f"{path}{end}", f"{tmp_path}/copy.db{end}")
+    copy = apsw.Connection(f"{tmp_path}/copy.db")
+    assert copy.execute("SELECT n, text FROM app_rows ORDER BY n").fetchall() == [(n, f"{n}" * 300) for n in range(400)]
+    assert copy.pragma("integrity_check") == "ok"
+    assert lengths
+    for connection in (copy, *connections):
+        connection.close()
 
 
 def test_the_full_length_holds_what_is_written_before_it_is_moved() -> None:
