@@ -288,6 +288,28 @@ def test_many_tiny_deltas_take_little_memory(wire: str) -> None:
     assert kept < 4 * count * len(one)
 
 
+@every_wire
+@pytest.mark.parametrize("kind", ["text", "arguments"])
+def test_a_long_text_costs_what_its_bytes_cost(wire: str, kind: str) -> None:
+    """Five times the pieces, at most some twelve times the time: no text is copied for each piece of it."""
+    family = FAMILIES[wire]
+    frames = family.text("x" * 400) if kind == "text" else family.piece(1, "x" * 400)
+    piece = b"".join(written(family, frames))
+    if not piece:
+        return
+    begin = b"".join(written(family, [*family.begin(), *(family.call(1, "a", "f") if kind == "arguments" else [])]))
+
+    def seconds(times: int) -> float:
+        decoder = CODECS[wire].stream()
+        start = time.process_time()
+        decoder.feed(begin + piece * times)
+        decoder.feed(b"".join(written(family, family.end(family.stop, family.usage))))
+        decoder.finish()
+        return time.process_time() - start
+
+    assert min(seconds(10_000) for _ in range(2)) < 12 * max(min(seconds(2_000) for _ in range(2)), 0.01)
+
+
 # ---- the transport -------------------------------------------------------------------------------
 
 Answers = Callable[[str], bytes]

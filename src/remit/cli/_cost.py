@@ -8,13 +8,14 @@ from typing import Any
 
 from remit.cli import _output
 from remit.cli._open import settings_here, with_journal
-from remit.core.usage import Usage, usd
+from remit.core.usage import Usage, nano_of, usd
 from remit.errors import Invalid
 from remit.guard.spending import Spending, periods
 from remit.journal.projections import cost, savings
 from remit.models.prices import price_nano
 from remit.ports.journal import Entry, Journal
 
+MAX_RECORDED_USD = 1_000_000.0
 FIELDS = ("run_id", "key", "at_ms", "agent", "model", "status", "input_tokens", "cached_tokens", "output_tokens",
           "reasoning_tokens", "cost_nano", "cache_write_tokens")  # fmt: skip
 
@@ -55,12 +56,27 @@ def status(args: Any) -> int:
     return with_journal(args, work)
 
 
+def record(args: Any) -> int:
+    """Count against the caps what was spent outside of remit; the journal holds only what it did itself."""
+    if not 0 < args.usd <= MAX_RECORDED_USD:
+        raise Invalid("usage_invalid", f"{args.usd:g}: an amount above 0, at most {MAX_RECORDED_USD:g} dollars")
+    if args.model and ":" not in args.model:
+        raise Invalid("usage_invalid", f"{args.model!r:.60} is not provider:model")
+    keys = [f"model:{args.model}", f"provider:{args.model.partition(':')[0]}"] if args.model else []
+    spending = _caps_of(args)
+    keys += [f"agent:{args.agent}"] * bool(args.agent) + [f"tenant:{spending.tenant}"] * bool(spending.tenant)
+    found = spending.record(tuple(keys), nano_of(args.usd))
+    if args.json:
+        caps = {name: {"spent_usd": usd(spent), "cap_usd": usd(limit)} for name, (spent, limit) in found.items()}
+        _output.json_line({"type": "result", "status": "ok", "caps": caps})
+    else:
+        _output.table(("CAP", "SPENT"), [(n, f"{_money(usd(s))} of {_money(usd(c))}") for n, (s, c) in found.items()])
+    return 0
+
+
 def reset(args: Any) -> int:
     """Set the caps' counters back; the journal keeps what was spent."""
-    spending = _spending(args)
-    if spending is None:
-        raise Invalid("usage_invalid", "there are no caps", hint="Set them in remit.toml: [cost] on = true")
-    count = spending.reset()
+    count = _caps_of(args).reset(force=args.force)
     if args.json:
         _output.json_line({"type": "result", "status": "ok", "accounts": count})
     else:
@@ -143,6 +159,13 @@ def _calls(journal: Journal, limit: int) -> Iterator[dict[str, Any]]:
 def _caps(args: Any) -> dict[str, tuple[int, int]]:
     spending = _spending(args)
     return {} if spending is None else spending.spent()
+
+
+def _caps_of(args: Any) -> Spending:
+    spending = _spending(args)
+    if spending is None:
+        raise Invalid("usage_invalid", "there are no caps", hint="Set them in remit.toml: [cost] on = true")
+    return spending
 
 
 def _spending(args: Any) -> Spending | None:

@@ -20,7 +20,7 @@ class RouterSection(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     complex: Annotated[float, Meta(description="difficulty from which tiered takes powerful", ge=0, le=1)] = 0.35
     cascade: Annotated[bool, Meta(description="ask a dearer model when a cheap answer fails its check")] = True
     max_loss: Annotated[float, Meta(description="success that cost may give up on average", ge=0, le=1)] = 0.01
-    min_saving: Annotated[float, Meta(description="share that cost saves once answers are judged", ge=0, le=1)] = 0.6
+    min_saving: Annotated[float, Meta(description="share that cost saves once answers are judged", ge=0, le=1)] = 0.58
     explore: Annotated[float, Meta(description="share of choices made to learn; 0 = none", ge=0, le=1)] = 0.03
     seed: int = 0
     private: Annotated[

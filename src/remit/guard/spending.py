@@ -141,10 +141,27 @@ class Spending:
                 found |= known or {f"{pattern} {period}": (0, limit)}
         return found
 
-    def reset(self) -> int:
-        """Set what was spent to nothing, in every period; returns how many accounts there were."""
+    def record(self, keys: tuple[str, ...], nano: int) -> dict[str, tuple[int, int]]:
+        """Count what was spent elsewhere, in every account that the keys fall into, whether or not a cap is passed.
+
+        Returns: account -> (spent, cap), in nano-dollars.
+        """
+        found = {}
         with self._locked():
             file = self._read()
+            for account in self._of(keys, self._clock.now_ms()):
+                file.spent[account.id] = account.spent = file.spent.get(account.id, 0) + nano
+                found[account.id] = (account.spent, account.limit)
+            self._write(file)
+        return found
+
+    def reset(self, *, force: bool = False) -> int:
+        """Set what was spent to nothing, in every period; returns how many accounts there were.
+
+        `force`: also where the file is damaged; leases that other processes hold are lost with it.
+        """
+        with self._locked():
+            file = _File({}, {}) if force else self._read()
             count = len(file.spent)
             file.spent = {}
             self._write(file)

@@ -91,7 +91,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     verify: Judge | None = None
     """an own check; without one: the asked form of the answer, and that tool calls name tools and fit their schemas"""
     max_loss: float = 0.01
-    min_saving: float = 0.6
+    min_saving: float = 0.58
     explore: float = 0.03
     seed: int = 0
     private: Private = "labelled"

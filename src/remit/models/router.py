@@ -59,7 +59,7 @@ class Rules(Struct, frozen=True):
     explore: float = 0.03
     """share of choices that are made to learn; 0 = none"""
     seed: int = 0
-    min_saving: float = 0.6
+    min_saving: float = 0.58
     """share of the ablest model's cost that it saves, once outcomes are judged; 0 = caution may cost everything"""
 
 

@@ -60,6 +60,31 @@ def test_cost_shows_caps_and_resets_them(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["cost", "reset"]) == 2
 
 
+def test_what_was_spent_elsewhere_counts_against_the_caps(capsys: pytest.CaptureFixture[str]) -> None:
+    """Recorded money is in the accounts that it falls into, for every later reading; other amounts are refused."""
+    settings("[cost]\non = true\nday_usd = 2.5\n")
+    found = result(capsys, "cost", "record", "1.25", "--model", "openai:gpt-4o", "--agent", "coder")
+    caps = found["caps"]
+    assert isinstance(caps, dict) and [c["spent_usd"] for c in caps.values()] == [1.25, 1.25]
+    assert result(capsys, "cost", "record", "2")["caps"] != caps
+    assert sorted(c["spent_usd"] for c in result(capsys, "cost")["caps"].values()) == [3.25, 3.25]  # type: ignore[attr-defined]
+    for wrong in (("0",), ("-1",), ("nan",), ("inf",), ("1", "--model", "gpt")):
+        assert main(["cost", "record", *wrong]) == 2
+    assert result(capsys, "cost", "reset")["accounts"] == 2
+
+
+def test_a_damaged_file_of_counters_can_be_given_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its error names the way, and the way works."""
+    settings("[cost]\non = true\nday_usd = 2.5\n")
+    result(capsys, "cost", "record", "1")
+    file = next(Path(os.environ["REMIT_STATE_DIR"]).rglob("spending.json"))
+    file.write_bytes(b"{")
+    assert main(["cost"]) != 0 and main(["cost", "reset"]) != 0
+    assert "remit cost reset --force" in capsys.readouterr().err
+    result(capsys, "cost", "reset", "--force")
+    assert result(capsys, "cost")["status"] == "ok"
+
+
 def test_cost_shows_what_the_prompt_cache_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """10,000 tokens at $3 a million: read for a tenth, written for a quarter more."""
     journal = f"sqlite:{tmp_path / 'j.db'}"

@@ -153,3 +153,29 @@ def test_the_bench_holds_on_a_small_world() -> None:
     best_static = max(found["rows"][name]["value"] for name in ("static cost", "static tiers"))
     assert found["rows"]["learnt"]["value"] > best_static
     assert routing.plot({"world": found["regret"]}).startswith("<svg")
+
+
+def test_regret_is_by_expected_values_and_never_negative() -> None:
+    """A cascade is worth what its models and its check make of it; the best plan of all has no regret."""
+    sys.path.insert(0, str(BENCH))
+    try:
+        import routing
+        from routing_tasks import generate
+    finally:
+        sys.path.remove(str(BENCH))
+    cases = generate(5, "plateau", 400, 0.4)
+    rates = routing.error_rates(cases)
+    case = next(c for c in cases if c.check)
+    names = sorted(case.success, key=lambda m: case.nano[m])
+    cheap, dear = names[0], names[-1]
+    p, q, (wrong, right) = case.success[cheap], case.success[dear], rates[case.check]
+    again = p * right + (1 - p) * (1 - wrong)
+    expected = p * (1 - right) + again * q - (case.nano[cheap] + again * case.nano[dear]) / case.nano[dear] / 10
+    assert routing.worth(case, (cheap, dear), rates[case.check]) == pytest.approx(expected)
+    for each in cases:
+        known = rates.get(each.check)
+        plans = [(m,) for m in names] + ([(cheap, dear)] if each.check else [])
+        regrets = [routing.regret(each, plan, known) for plan in plans]
+        assert min(regrets) >= 0
+        if not each.check:
+            assert min(regrets) == 0

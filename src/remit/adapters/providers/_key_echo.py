@@ -7,6 +7,7 @@ local servers take, could be words of a text and are left. A key that lies in th
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -15,19 +16,28 @@ from msgspec.structs import replace
 from remit.core.model import Reply, StreamEvent, TextDelta, ThinkingDelta, ToolCallDelta
 
 MASK: Final = b"[secret]"
+_ESCAPED: Final = re.compile(rb"(?i)\\u00(?:2[bdef]|3[0-9d]|[46][1-9a-f]|[57][0-9a]|5f)")
 _encode: Final = msgspec.json.Encoder().encode
+
+
+def may_hide(key: bytes, body: bytes) -> bool:
+    """Whether a body may hold the key: as it is, or in the escapes that JSON allows for the characters of keys."""
+    if key in body or (b"/" in key and b"\\/" in body):
+        return True
+    return b"\\u00" in body and _ESCAPED.search(body) is not None
 
 
 def without_key(reply: Reply, key: str) -> Reply:
     """The reply, the key in any field of it replaced by [secret]."""
     word = _encode(key)[1:-1]
     words = {word, _encode(word.decode())[1:-1]}  # arguments that are kept as text are JSON in JSON
-    clean = _replaced(_encode(replace(reply, source=None)), words)
-    raw = None if reply.source is None else _replaced(_encode(reply.raw), words)
+    clean, source = _replaced(_encode(replace(reply, source=None)), words), reply.source
+    hides = source is not None and (type(source) is not bytes or may_hide(word, source))
+    raw = _replaced(_encode(reply.raw), words) if hides else None
     if clean is None and raw is None:
         return reply
     found = reply if clean is None else msgspec.json.decode(clean, type=Reply)
-    return replace(found, source=reply.source if raw is None else raw)
+    return replace(found, source=source if raw is None else raw)
 
 
 def _replaced(written: bytes, words: set[bytes]) -> bytes | None:

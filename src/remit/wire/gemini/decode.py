@@ -47,6 +47,7 @@ STOPS: Final[dict[str, StopReason]] = {
     "IMAGE_OTHER": "other",
     "OTHER": "other",
 }
+_PLAIN: Final = frozenset(("text", "thought"))
 # fields of a part that say something about it, not what it is
 _ABOUT: Final = ("thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata")
 
@@ -72,7 +73,7 @@ def decode(body: bytes) -> Reply:
                 fold_parts(parts, objects(obj(each, "content"), "parts"))
     if not candidate and "promptFeedback" not in response and "usageMetadata" not in response:
         raise body_error(response) if response.get("message") else bad_reply("the reply has no candidates")
-    return reply_of(response, candidate, parts, raw)
+    return reply_of(response, candidate, joined(parts), raw)
 
 
 def fold_parts(folded: list[dict[str, Any]], parts: list[dict[str, Any]]) -> None:
@@ -82,12 +83,20 @@ def fold_parts(folded: list[dict[str, Any]], parts: list[dict[str, Any]]) -> Non
     """
     for part in parts:
         last = folded[-1] if folded else reading.EMPTY
-        plain = type(part.get("text")) is str and part.keys() <= {"text", "thought"}
-        grows = plain and type(last.get("text")) is str and last.keys() <= {"text", "thought"}
-        if grows and bool(part.get("thought")) == bool(last.get("thought")):
-            last["text"] += part["text"]
+        plain = type(part.get("text")) is str and part.keys() <= _PLAIN
+        if plain and type(last.get("text")) is _Pieces and bool(part.get("thought")) == bool(last.get("thought")):
+            last["text"].append(part["text"])
         else:
-            folded.append(dict(part) if plain else part)
+            folded.append({**part, "text": _Pieces((part["text"],))} if plain else part)
+
+
+class _Pieces(list[str]):
+    """Pieces of one text; joined once, for a text that grew by each would be copied by each."""
+
+
+def joined(folded: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The folded parts as the unstreamed answer holds them."""
+    return [p if type(p.get("text")) is not _Pieces else {**p, "text": "".join(p["text"])} for p in folded]
 
 
 def reply_of(response: dict[str, Any], candidate: dict[str, Any], parts: list[dict[str, Any]], raw: Any) -> Reply:

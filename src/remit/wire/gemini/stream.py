@@ -14,7 +14,7 @@ from typing import Any
 
 from remit.core.model import Reply, StreamEvent, TextDelta, ThinkingDelta, ToolCallDelta
 from remit.wire.frames import FrameDecoder
-from remit.wire.gemini.decode import decode, fold_parts, reply_of
+from remit.wire.gemini.decode import decode, fold_parts, joined, reply_of
 from remit.wire.gemini.pieces import put
 from remit.wire.provider_errors import body_error, error_in
 from remit.wire.reading import as_json, label, obj, objects, text
@@ -92,4 +92,4 @@ class StreamDecoder(FrameDecoder):
 
     def reply(self) -> Reply:
         """The folded reply."""
-        return reply_of(self._response, self._candidate, self._parts, self.source)
+        return reply_of(self._response, self._candidate, joined(self._parts), self.source)
