@@ -2,7 +2,7 @@
 
 A line of novelty_pairs.txt is a claim, the same claim in other words, and another claim of the same topic: two pairs.
 A line of the other sets is `domain|label|earlier|new`, where `=` says nothing new and `+` does. The weights were
-fitted on novelty.FITTED (bench/novelty_fit.py); novelty_pairs_kept.txt was written before any figure of it was known,
+fitted on novelty.FITTED (bench/novelty_fit.py); novelty_pairs_unseen.txt was written before any figure of it was known,
 and is looked at for its figure alone.
 
 AUC = how often a pair that says the same is less new than one that does not. Targets: .90, .95 with embeddings (of the
@@ -24,8 +24,8 @@ import remit  # noqa: E402  # the checkout's own package first
 from embedders import Embedder, installed  # noqa: E402
 
 TARGET, TARGET_EMBEDDED = 0.90, 0.95
-FITTED = ("novelty_pairs.txt", "novelty_pairs_fresh.txt", "novelty_pairs_final.txt")
-KEPT = "novelty_pairs_kept.txt"
+FITTED = ("novelty_pairs.txt", "novelty_pairs_fresh.txt", "novelty_pairs_final.txt", "novelty_pairs_kept.txt")
+KEPT = "novelty_pairs_unseen.txt"
 Pair = tuple[bool, str, str]
 """whether both say the same, earlier, new"""
 

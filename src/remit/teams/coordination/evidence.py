@@ -60,7 +60,7 @@ ENOUGH: Final = 0.3  # likeness of words from which on more of it tells nothing:
 Weights = tuple[float, tuple[float, ...]]
 """bias, and a weight for each sign"""
 BY_WORDS: Final[Weights] = (
-    -0.38, (11.25, -0.66, 1.84, -3.42, -1.65, 2.09, -0.55, -8.07, -2.98, -4.52, -4.67, -5.94, -1.53, -3.50, -4.65),
+    -0.38, (11.11, -2.03, 1.63, -2.20, -1.61, 2.00, -0.48, -8.14, -3.46, -3.72, -3.22, -5.88, -1.50, -4.40, -4.16),
 )  # fmt: skip
 """where the base is the likeness of words. Source: bench/novelty_fit.py"""
 BY_COSINE: Final[Weights] = (

@@ -28,7 +28,7 @@ Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 MAX_CHARS: Final = 100_000  # of one text that are looked at
 MAX_TOKENS: Final = 400  # of one text that are compared with the other's
 SAME: Final = 0.85  # what the cosine of texts that say the same becomes; of unrelated ones it becomes 0
-LEAST_SPREAD: Final = 0.1  # between the two; an embedder that cannot tell them apart is taken as it is
+LEAST_SPREAD: Final = 0.05  # between the two; an embedder that cannot tell them apart is taken as it is
 ANCHORS: Final = (
     "The meeting was moved to Tuesday because the room was taken.",
     "Since the room was not free, they shifted the meeting to Tuesday.",

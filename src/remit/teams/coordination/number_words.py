@@ -52,6 +52,14 @@ _RATE: Final = re.compile(
 _ONE: Final = re.compile(
     rf"\b(?P<a>an?)\s+(?!millions?\b|billions?\b|thousand\b|hundred\b|dozen\b){_UNIT}\b(?!\s+of\b)", re.IGNORECASE
 )
+_COMPOUNDS: Final = (
+    (re.compile(r"\b(kilo|mega|giga|tera)watt[ -]?hours?\b", re.IGNORECASE), lambda m: f"{m[1][0]}wh"),
+    (re.compile(r"\b(?:kilomet(?:er|re)s|km) (?:per|an) hour\b", re.IGNORECASE), lambda m: "km/h"),
+    (re.compile(r"\bmiles (?:per|an) hour\b", re.IGNORECASE), lambda m: "mph"),
+    (re.compile(r"\b(?:met(?:er|re)s|m) (?:per|a) second\b|(?<![a-z])m/s\b", re.IGNORECASE), lambda m: "mps"),
+    (re.compile(r"\b(?:kilomet(?:er|re)s|km) (?:per|a) second\b|\bkm/s\b", re.IGNORECASE), lambda m: "thousand mps"),
+    (re.compile(r"\bsquare met(?:er|re)s?\b|\bm\u00b2", re.IGNORECASE), lambda m: "sqm"),
+)
 _TIMES: Final = (
     (re.compile(r"\btwice\b", re.IGNORECASE), "2 times"),
     (re.compile(r"\b(?:thrice|threefold)\b", re.IGNORECASE), "3 times"),
@@ -74,6 +82,8 @@ def plain_numbers(text: str) -> str:
     text = _OUT_OF.sub(_share, text)
     text = _EVERY.sub(lambda m: f"{100 / _PARTS.get(m['part'].lower(), 2):g} percent of", text)
     text = _POINTS.sub("bps", text)
+    for unit, written in _COMPOUNDS:
+        text = unit.sub(written, text)
     for pattern, to in _TIMES:
         text = pattern.sub(to, text)
     return _ONE.sub(_one, text)

@@ -8,13 +8,14 @@ opposites (forbid) is the positive one (allow), denied. So "dogs are not allowed
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import Final
 
 from remit.teams.coordination.stems import COMMON, FLIPS, NEGATIONS, fold
 
 SCOPE: Final = 3  # words that say something which a negation denies
 _ENDS: Final = frozenset(("but", "because", "if", "when", "while", "although", "though", "however", "so"))
+_MIDDLES: Final = frozenset(("than", "then", "before", "after"))  # common words that tell sides apart
+MAX_EXCHANGED: Final = 40  # words of a text whose places are compared
 _PREFIXES: Final = ("un", "in", "im", "ir", "il", "dis", "non")
 _DIRECTIONS: Final = {
     low if low in COMMON else fold(low): high if high in COMMON else fold(high)
@@ -68,15 +69,26 @@ def direction(a: Sequence[str], b: Sequence[str]) -> bool:
 
 
 def exchanged(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Whether two words or runs of words changed places and all else stayed: "iron beats copper"."""
-    ops = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
-    moves = [(_said(a[i1:i2]), _said(b[j1:j2])) for kind, i1, i2, j1, j2 in ops if kind != "equal"]
-    moves = [(gone, come) for gone, come in moves if gone or come]
-    if len(moves) != 2 or len(set(a) & set(b) - COMMON) < 1:
+    """Whether two words or runs of words changed places around what stayed: "iron beats copper".
+
+    Where one text says `by` and the other does not, one is the passive of the other, and nothing changed.
+    """
+    first, second = _sides(a), _sides(b)
+    if first == second or sorted(first) != sorted(second) or ("by" in a) != ("by" in b):
         return False
-    (gone, come), (gone2, come2) = moves
-    return bool(gone) and bool(come) and gone == come2 and come == gone2
+    while first[0] == second[0]:
+        first, second = first[1:], second[1:]
+    while first[-1] == second[-1]:
+        first, second = first[:-1], second[:-1]
+    size = len(first)
+    return any(
+        first[:i] == second[size - i :]
+        and first[j:] == second[: size - j]
+        and first[i:j] == second[size - j : size - i]
+        for i in range(1, size - 1)
+        for j in range(i + 1, size)
+    )
 
 
-def _said(tokens: Sequence[str]) -> tuple[str, ...]:
-    return tuple(token for token in tokens if token not in COMMON)
+def _sides(tokens: Sequence[str]) -> list[str]:
+    return [t for t in tokens if t not in COMMON or t in _MIDDLES][:MAX_EXCHANGED]

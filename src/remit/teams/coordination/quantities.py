@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 TOLERANCE: Final = 0.05  # Source: spec/teams.md 10
+SLACK: Final = 0.1  # how far figures may be apart without contradicting: "a month and a half" and "six weeks"
 MAX_CHARS: Final = 200_000
 MAX_NUMBERS: Final = 2_000  # of one text
 YEAR: Final = "year"
@@ -66,6 +67,29 @@ byte 1000.0 kb kib
 byte 1000000.0 mb mib megabyte megabytes
 byte 1000000000.0 gb gib gigabyte gigabytes
 byte 1000000000000.0 tb tib terabyte terabytes
+wh 1.0 wh
+wh 1000.0 kwh
+wh 1000000.0 mwh
+wh 1000000000.0 gwh
+wh 1000000000000.0 twh
+w 1.0 watt watts
+w 1000.0 kw kilowatt kilowatts
+w 1000000.0 mw megawatt megawatts
+w 1000000000.0 gw gigawatt gigawatts
+hz 1.0 hz hertz
+hz 1000.0 khz
+hz 1000000.0 mhz
+hz 1000000000.0 ghz
+m/s 1.0 m/s mps
+m/s 0.277778 km/h kmh kph
+m/s 0.44704 mph
+m2 1.0 sqm
+m2 10000.0 hectare hectares ha
+m2 4046.86 acre acres
+j 1.0 joule joules
+j 4.184 cal
+j 4184.0 kcal calorie calories
+l 3.78541 gallon gallons
 l 0.001 ml milliliter milliliters
 l 1.0 liter liters litre litres
 """
@@ -90,7 +114,7 @@ _NUMBER: Final = re.compile(
     r"(?<![\w.])(?P<symbol>[$€£¥₹])?\s?(?P<digits>\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?P<tail>[a-zµ%]{1,12}\b|%)?"
     r"(?:[\s-](?P<scale>hundred|thousand|millions?|billions?|trillion|lakh|crore|mn|bn|tn|k|m|b)\b)?"
-    r"(?:[\s-]?(?P<unit>[a-zµ$%]{1,14}))?",
+    r"(?:[\s-]?(?P<unit>(?:km/h|m/s)\b|[a-zµ$%]{1,14}))?",
     re.IGNORECASE,
 )
 _BEFORE: Final = re.compile(
@@ -179,7 +203,7 @@ def contradict(a: list[Quantity], b: list[Quantity]) -> bool:
         mine = [q for q in a if q.unit == unit]
         theirs = [q for q in b if q.unit == unit]
         few, many = (mine, theirs) if len(mine) <= len(theirs) else (theirs, mine)
-        if not all(any(q.agrees(other) for other in many) for q in few):
+        if not all(any(q.agrees(other, SLACK) for other in many) for q in few):
             return unit != YEAR or len(few) == len(many)
     return False
 

@@ -37,6 +37,7 @@ ALL: Final = 0.999  # the likeness of texts with the same words and amounts
 SHORT: Final = 60  # words up to which two texts are compared sign by sign
 MAX_CHARS: Final = 100_000  # of one text that are looked at
 MAX_TOKENS: Final = 120  # words of a text whose order is looked at
+_MAY: Final = re.compile(r"(?<=[a-z0-9,] )May\b(?! (?:I|we|you)\b)")  # the month, within a sentence
 WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
 
@@ -55,6 +56,7 @@ class Text:
         self.grams = Counter(gram for word in stems for gram in _grams(f" {word} "))
         self.numbers: list[Quantity] = quantities(text)
         self.ends = ends(text)
+        rest = _MAY.sub("Maymonth", rest)
         found = [m[0] for m in WORD.finditer(rest) if m[0].lower() not in NUMBER_WORDS][:MAX_TOKENS]
         self.tokens = tuple(_token(word.lower()) for word in found)
         self.names = frozenset(t for word, t in zip(found[1:], self.tokens[1:], strict=True) if word[0].isupper())

@@ -26,7 +26,13 @@ grew/grow grown/grow rose/rise risen/rise fell/fall fallen/fall bought/buy sold/
 sent/send got/get kept/keep began/begin begun/begin chose/choose chosen/choose shown/show went/go gone/go
 took/take taken/take ran/run thought/think held/hold lost/lose won/win paid/pay said/say people/person
 children/child men/man women/woman shrank/shrink shrunk/shrink wrote/write written/write broke/break
-broken/break
+broken/break forbidden/forbid forbade/forbid came/come gave/give given/give ate/eat eaten/eat drank/drink drove/drive
+driven/drive flew/fly flown/fly forgot/forget forgotten/forget froze/freeze frozen/freeze hid/hide hidden/hide knew/know
+known/know led/lead meant/mean met/meet rode/ride sang/sing sank/sink sunk/sink saw/see seen/see shook/shake slept/sleep
+spoke/speak spoken/speak spent/spend stood/stand stole/steal stolen/steal swam/swim taught/teach told/tell threw/throw
+thrown/throw understood/understand woke/wake wore/wear worn/wear lent/lend dealt/deal dug/dig drew/draw drawn/draw
+fed/feed fought/fight found/find fled/flee hung/hang heard/hear laid/lay brought/bring caught/catch withdrew/withdraw
+withdrawn/withdraw mice/mouse teeth/tooth women/woman
 """
 _SUFFIXES: Final = ("ations", "ation", "ingly", "ments", "ment", "ness", "ities", "ity", "ings", "ing", "edly", "ies",
                     "ied", "ers", "er", "ed", "ly", "es", "s")  # fmt: skip

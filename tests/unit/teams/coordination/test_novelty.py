@@ -60,7 +60,7 @@ def test_words_alone_do_not_decide(earlier: str, same: str, other: str) -> None:
 
 def test_the_labelled_sets() -> None:
     """The figures that bench/novelty.py prints, a little lower: what they reach cannot be lost unseen."""
-    sets = {"novelty_pairs_fresh.txt": 0.87, "novelty_pairs_final.txt": 0.87}
+    sets = {"novelty_pairs_fresh.txt": 0.9, "novelty_pairs_final.txt": 0.94, "novelty_pairs_kept.txt": 0.83}
     for name, least in sets.items():
         rows = [line.split("|") for line in (ROOT / "bench" / name).read_text().splitlines()]
         scores = [(label, remit.novelty(earlier, new)) for _, label, earlier, new in rows]
