@@ -137,7 +137,7 @@ class Quantity(Struct, frozen=True):
         if self.unit and other.unit and self.unit != other.unit:
             return False
         most = max(abs(self.value), abs(other.value))
-        return abs(self.value - other.value) <= tolerance * most
+        return self.value == other.value or abs(self.value - other.value) <= tolerance * most
 
 
 def quantities(text: str) -> list[Quantity]:
