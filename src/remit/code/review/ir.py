@@ -197,6 +197,8 @@ class Arm(Node, gc=False):
     binds: list[str]
     guard: Any
     body: list[Any]
+    form: Any = None
+    """the pattern as a target, where it takes a sequence or a mapping apart"""
 
 
 class Match(Node, gc=False):
@@ -270,6 +272,14 @@ class Delete(Node, gc=False):
     """del."""
 
     targets: list[Any]
+
+
+class Outer(Node, gc=False):
+    """`nonlocal` and `global`: names that are bound further out."""
+
+    names: list[str]
+    whole: bool
+    """in the module"""
 
 
 class Import(Node, gc=False):

@@ -58,6 +58,10 @@ def call(run: Run, node: ir.Call) -> Value:
     if run.state.dead:
         return NOTHING
     event = Event(name, node, args, keywords, run.place, receiver)
+    if event.method in ("add_url_rule", "add_route", "add_api_route"):
+        for one in (*args, *keywords.values()):
+            if isinstance(one.target, FunctionTarget):
+                one.target.module.routed.add(id(one.target.function))
     run.tell(event)
     made = _result(run, event, function)
     return _finished(run, event, made, known=isinstance(function.target, FunctionTarget))
@@ -94,6 +98,9 @@ def _result(run: Run, event: Event, function: Value) -> Value:
         if made is not None:
             return made
         return _opaque(run, event)
+    called = special(run, function, "__call__", list(event.args)) if function.ref else None
+    if called is not None:
+        return called
     if isinstance(function.target, Partial):
         whole = Event(event.name, event.node, [*function.target.args, *event.args],
                       {**function.target.keywords, **event.keywords}, run.place, event.receiver)  # fmt: skip
@@ -238,9 +245,25 @@ def instance_attribute(run: Run, value: Value, box: Box, name: str) -> Value | N
     if isinstance(method, FunctionTarget):
         if any(ir.last_name(one) in ("property", "cached_property") for one in method.function.decorators):
             return invoke(run, method.bind(value), [], {}, method.function.span)
-        static = any(ir.last_name(one) == "staticmethod" for one in method.function.decorators)
-        return Value(target=method if static else method.bind(value), qual=f"{value.qual}.{name}")
+        return Value(target=bound(method, value, box.cls), qual=f"{value.qual}.{name}")
     return method
+
+
+def bound(method: FunctionTarget, value: Value, cls: ClassTarget) -> FunctionTarget:
+    """A method as it is looked up: with its object, with its class, or alone (static)."""
+    marks = {ir.last_name(one) for one in method.function.decorators}
+    if "staticmethod" in marks:
+        return method
+    return method.bind(Value(target=cls, qual=cls.cls.name) if "classmethod" in marks else value)
+
+
+def special(run: Run, value: Value, name: str, args: list[Value]) -> Value | None:
+    """What a method like `__getitem__` of an object of the project gives; None when there is none."""
+    box = run.box(value)
+    method = box.cls.find(name) if box is not None and box.cls is not None else None
+    return (
+        invoke(run, method.bind(value), args, {}, method.function.span) if isinstance(method, FunctionTarget) else None
+    )
 
 
 def instantiate(run: Run, target: ClassTarget, event: Event, qual: str) -> Value:

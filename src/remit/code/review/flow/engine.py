@@ -94,6 +94,8 @@ def _bind_parameters(run: Run, target: FunctionTarget) -> None:
     selfish = _takes_self(function)
     for at, one in enumerate(function.params):
         value = _self(run, target) if selfish and at == 0 else _parameter(run, target, one, route)
+        if selfish and at == 0:
+            run.frame.self_value = value
         bind(run, one.name, value)
 
 

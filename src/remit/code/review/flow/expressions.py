@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow import constants
-from remit.code.review.flow.calls import call, cleared, instance_attribute
+from remit.code.review.flow.calls import bound, call, cleared, instance_attribute, special
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.places import assign, bind, element, lookup
 from remit.code.review.flow.run import MAX_BOX, MAX_EVALUATION_DEPTH, Run, data_facts
 from remit.code.review.flow.tests import PLACE, combined, comparison, is_host, same
 from remit.code.review.flow.values import (
     CLEAN,
+    DEFAULT,
     HOLE,
     MAX_QUAL,
     MAX_SHAPE,
@@ -72,10 +73,9 @@ def attribute(run: Run, value: Value, name: str, node: ir.Node) -> Value:
     """`value.name`."""
     if isinstance(value.target, ModuleInfo):
         return _module_attribute(run, value.target, name, value.qual)
-    if isinstance(value.target, ClassTarget):
-        found = value.target.find(name)
-        if found is not None:
-            return Value(target=found, qual=f"{value.qual}.{name}") if isinstance(found, FunctionTarget) else found
+    found = value.target.find(name) if isinstance(value.target, ClassTarget) else None
+    if found is not None:
+        return found if isinstance(found, Value) else _of_class(value, found, name)
     box = run.box(value)
     if box is not None:
         inside = instance_attribute(run, value, box, name)
@@ -95,6 +95,13 @@ def attribute(run: Run, value: Value, name: str, node: ir.Node) -> Value:
         family, note = run.knowledge.sources[value.qual]
         made.taints = {run.token(family, note, node.span, qual): frozenset()}
     return _sourced(run, made, node)
+
+
+def _of_class(value: Value, method: FunctionTarget, name: str) -> Value:
+    """A method of a class, of which a class method knows its class."""
+    marked = any(ir.last_name(one) == "classmethod" for one in method.function.decorators)
+    target = bound(method, value, value.target) if marked else method
+    return Value(target=target, qual=f"{value.qual}.{name}")
 
 
 _HARMLESS_FIELDS: Final = frozenset(("length", "size", "st_size", "byteLength"))
@@ -118,6 +125,9 @@ def _index(run: Run, node: ir.Index) -> Value:
         parts = tuple(value_of(run, part).const if part is not None else None for part in node.key.parts)
         return _sliced(run, value, parts)
     key = value_of(run, node.key)
+    own = special(run, value, "__getitem__", [key]) if value.ref else None
+    if own is not None:
+        return own
     made = item(run, value, key)
     if key.taints and value.ref and not run.deep(value):
         made = made.tainted(made.taints)
@@ -155,6 +165,8 @@ def item(run: Run, value: Value, key: Value) -> Value:
         made = Value(constants.at(value.const, key.const), value.taints)
         made.trail = value.trail
         return made
+    if box.kind == "defaults" and isinstance(key.const, str | int):
+        return _defaulted(run, value, box, key.const)
     if key.const is not UNKNOWN:
         known = _known_item(box, key.const)
         if known is not None:
@@ -162,6 +174,18 @@ def item(run: Run, value: Value, key: Value) -> Value:
         if box.kind in ("list", "tuple", "dict", "config") and box.rest is None and not value.taints:
             return NOTHING
     return element(run, value)
+
+
+def _defaulted(run: Run, value: Value, box: Box, key: Any) -> Value:
+    """An entry of a defaultdict, which comes to be when it is asked for."""
+    found = box.keys.get(key)
+    if found is None:
+        kind = box.keys.get(DEFAULT, NOTHING).qual
+        found = (
+            run.new_box(Box("list", [])) if kind in ("list", "set", "collections.deque") else run.new_box(Box("dict"))
+        )
+        run.state.heap[value.ref] = Box(box.kind, None, {**box.keys, key: found}, box.rest)
+    return found
 
 
 def _known_item(box: Box, key: Any) -> Value | None:
@@ -348,7 +372,10 @@ def _choice(run: Run, node: ir.Choice) -> Value:
 
 
 def _text(run: Run, node: ir.Text) -> Value:
-    return concatenated(run, [value_of(run, part) for part in node.parts], node.span)
+    parts = [value_of(run, part) for part in node.parts]
+    shown = [special(run, part, "__str__", []) if part.ref else None for part in parts]
+    return concatenated(run, [part if as_text is None else as_text for part, as_text in zip(parts, shown, strict=True)],
+                        node.span)  # fmt: skip
 
 
 def _sequence(run: Run, node: ir.Sequence) -> Value:
@@ -417,11 +444,14 @@ def _comprehension(run: Run, node: ir.Comprehension) -> Value:
         run.assume(tested, True)
         key = value_of(run, node.key)
         inner = value_of(run, node.element)
-        return guarded(inner if node.key is None else inner.tainted(join_taints(inner.taints, key.taints)), run.state)
+        names.append(guarded(key, run.state))
+        return guarded(inner, run.state)
 
+    names: list[Value] = []
     values = run.branch([body])
-    inner = values[0] if values else NOTHING
-    return run.new_box(Box("dict" if node.key is not None else "list", rest=inner))
+    made = Box("dict" if node.key is not None else "list", rest=values[0] if values else NOTHING)
+    made.names = names[0] if names and names[0].taints else None
+    return run.new_box(made)
 
 
 def _lambda(run: Run, node: ir.Lambda) -> Value:
@@ -504,7 +534,7 @@ def _opaque(run: Run, node: ir.Opaque) -> Value:
 
 
 def _match_value(run: Run, node: ir.Match) -> Value:
-    from remit.code.review.flow.statements import match
+    from remit.code.review.flow.matching import match
 
     return match(run, node)
 

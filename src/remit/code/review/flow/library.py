@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, Final
 
 from remit.code.review import ir
 from remit.code.review.flow import constants
+from remit.code.review.flow.calls import special
 from remit.code.review.flow.containers import CONTAINERS
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.run import MAX_BOX, Run, checked, data_facts, facts
 from remit.code.review.flow.tests import ALL, absent, every_facts, pattern_facts, prefix, same
 from remit.code.review.flow.values import (
     CLEAN,
+    DEFAULT,
     HOLE,
     NOTHING,
     UNKNOWN,
@@ -32,6 +35,7 @@ _NUMBERS: Final = frozenset(("int", "float", "bool", "len", "ord", "hash", "id",
                              "cap", "uuid.UUID", "decimal.Decimal", "complex", "strconv.Atoi", "strconv.ParseInt",
                              "strconv.ParseFloat", "strconv.ParseBool", "strconv.ParseUint", "isNaN", "any", "all",
                              "datetime.datetime.strptime", "datetime.date.fromisoformat", "uuid.Parse", "range",
+                             "zlib.crc32", "binascii.crc32",
                              "Number.parseInt", "Number.parseFloat", "ipaddress.ip_address", "time.Parse"))  # fmt: skip
 """Functions whose result cannot hold a text that harms."""
 _HARMLESS_METHODS: Final = frozenset(("isdigit", "isalpha", "isalnum", "isnumeric", "isdecimal", "isidentifier",
@@ -88,6 +92,10 @@ def _plain(run: Run, event: Event) -> Value | None:
         return _numeric(run, event)
     if event.method in _HARMLESS_METHODS and (event.receiver is not NOTHING):
         return Value(qual=f"{name}()")
+    if name == "str" and event.args and event.args[0].ref:
+        shown = special(run, event.args[0], "__str__", [])
+        if shown is not None:
+            return shown
     if name in _SAME and len(event.args) == 1 and not event.keywords and first is not None:
         return _copied(run, first)
     known = event.receiver.taints or event.receiver.shape is not None
@@ -149,6 +157,10 @@ def _text(run: Run, event: Event) -> Value | None:
         return None
     if event.method == "format" and receiver.shape is not None:
         return _formatted(run, event)
+    if event.method == "format_map" and receiver.shape is not None and event.args:
+        return _formatted(run, event)
+    if event.method in ("substitute", "safe_substitute") and receiver.shape is not None:
+        return _substituted(run, event)
     if event.method == "join" and isinstance(receiver.const, str) and event.args:
         return _joined(run, receiver, event.args[0], event)
     if event.method == "replace" and receiver.taints and len(event.args) >= 2:
@@ -167,6 +179,7 @@ def _formatted(run: Run, event: Event) -> Value:
 
     parts: list[Value] = []
     at = 0
+    named = _named_values(run, event)
     given = list(event.args)
     for match in re.finditer(r"\{(\w*)[^{}]*\}", event.receiver.shape or ""):
         parts.append(Value((event.receiver.shape or "")[at : match.start()]))
@@ -175,11 +188,36 @@ def _formatted(run: Run, event: Event) -> Value:
         if name.isdigit():
             parts.append(given[int(name)] if len(name) < 4 and int(name) < len(given) else NOTHING)
         elif name:
-            parts.append(event.keywords.get(name, event.keywords.get("**", NOTHING)))
+            parts.append(named.get(name, named.get("**", NOTHING)))
         else:
             parts.append(given.pop(0) if given else NOTHING)
     parts.append(Value((event.receiver.shape or "")[at:]))
     made = concatenated(run, parts, event.span)
+    return made.tainted(join_taints(made.taints, event.receiver.taints))
+
+
+def _named_values(run: Run, event: Event) -> dict[str, Value]:
+    """What a text is filled with by name: keywords, or a mapping as the only argument."""
+    box = run.box(event.args[0]) if event.args and event.method != "format" else None
+    if box is None:
+        rest = {"**": event.args[0]} if event.args and event.method != "format" else {}
+        return {**rest, **event.keywords}
+    whole = {"**": box.rest} if box.rest is not None else {}
+    return {**{str(key): one for key, one in box.keys.items()}, **whole, **event.keywords}
+
+
+def _substituted(run: Run, event: Event) -> Value:
+    """`Template("a $b").substitute(b=c)`."""
+    from remit.code.review.flow.expressions import concatenated
+
+    named = _named_values(run, event)
+    parts: list[Value] = []
+    at = 0
+    shape = event.receiver.shape or ""
+    for match in re.finditer(r"\$(?:(\w+)|\{(\w+)\})", shape):
+        parts.extend([Value(shape[at : match.start()]), named.get(match[1] or match[2], named.get("**", NOTHING))])
+        at = match.end()
+    made = concatenated(run, [*parts, Value(shape[at:])], event.span)
     return made.tainted(join_taints(made.taints, event.receiver.taints))
 
 
@@ -272,6 +310,10 @@ def _own_test(event: Event, subject: Value) -> Check | None:
 
 def _matched(event: Event, subject: Value) -> Value:
     pattern = event.constant(0) if event.name.startswith("re.") and len(event.args) > 1 else event.receiver.shape
+    if event.method in _SEARCHES and isinstance(pattern, str) and _OTHERS.match(pattern):
+        made = Value(qual=f"{event.name}()")
+        made.check = Check(CLEAN, facts(subject, ALL if "." not in pattern else _NOT_PATHS))
+        return made
     whole = event.method == "fullmatch"
     start = event.method in ("match", "fullmatch") or (isinstance(pattern, str) and pattern.startswith(("^", "\\A")))
     said = pattern_facts(subject, pattern, whole) if start else CLEAN
@@ -290,6 +332,12 @@ def _contained(run: Run, event: Event, subject: Value) -> Check | None:
 
 
 # Functions.
+
+
+_SEARCHES: Final = frozenset(("search", "test", "MatchString", "is_match"))
+_OTHERS: Final = re.compile(r"^\[\^(?:\\w|\\d|\w-\w|\w|\\-|_|-| |\\\.|\.|,|@)+\]\+?$")
+"""Whatever is not one of these letters, digits and marks."""
+_NOT_PATHS: Final = frozenset(("sql", "command", "code", "xss", "xpath", "ldap", "template"))
 
 
 def _compile(run: Run, event: Event) -> Value | None:
@@ -359,6 +407,51 @@ def _enumerate(run: Run, event: Event) -> Value | None:
     return run.new_box(Box("list", pairs))
 
 
+def _zip(run: Run, event: Event) -> Value | None:
+    from remit.code.review.flow.places import element
+
+    boxes = [run.box(one) for one in event.args]
+    known = [box.items for box in boxes if box is not None and box.items is not None and box.rest is None]
+    if len(known) == len(event.args):
+        return run.new_box(Box("list", [run.new_box(Box("tuple", list(row))) for row in zip(*known, strict=False)]))
+    return run.new_box(Box("list", rest=run.new_box(Box("tuple", [element(run, one) for one in event.args]))))
+
+
+def _extreme(run: Run, event: Event) -> Value | None:
+    """min and max: one of what is given."""
+    from remit.code.review.flow.places import element
+
+    found = [element(run, event.args[0])] if len(event.args) == 1 else list(event.args)
+    return reduce(join, found) if found else None
+
+
+def _defaultdict(run: Run, event: Event) -> Value | None:
+    return run.new_box(Box("defaults", None, {DEFAULT: event.args[0]} if event.args else {}))
+
+
+def _template(run: Run, event: Event) -> Value | None:
+    """`string.Template(x)`."""
+    if not event.args:
+        return None
+    made = event.args[0].tainted(event.args[0].taints)
+    made.qual, made.const = "string.Template()", UNKNOWN
+    return made
+
+
+def _sub(run: Run, event: Event) -> Value | None:
+    """`re.sub` that takes away everything but letters, digits and a few marks."""
+    pattern, new = event.constant(0), event.constant(1)
+    if len(event.args) < 3 or not isinstance(pattern, str) or not isinstance(new, str) or not event.args[2].taints:
+        return None
+    made = Value(taints=event.args[2].taints, qual="re.sub()")
+    made.trail = event.args[2].trail
+    if _OTHERS.match(pattern) and re.fullmatch(r"[\w ,-]*", new):
+        kinds = ALL if "." not in pattern else _NOT_PATHS
+        made.taints = {token: said | kinds for token, said in made.taints.items()}
+    made.taints = join_taints(made.taints, run.deep(event.args[1]))
+    return made
+
+
 def _next(run: Run, event: Event) -> Value | None:
     from remit.code.review.flow.places import element
 
@@ -426,7 +519,9 @@ _FUNCTIONS: Final[dict[str, Callable[[Run, Event], Value | None]]] = {
     "re.compile": _compile, "regexp.MustCompile": _compile, "regexp.Compile": _compile, "RegExp": _compile,
     "Regex.new": _compile, "regex.Regex.new": _compile, "getattr": _getattr, "setattr": _setattr,
     "collections.namedtuple": _namedtuple, "functools.partial": _partial, "append": _go_append,
-    "enumerate": _enumerate, "next": _next, "dict": _new_dict, "list": _new_list, "set": _new_list,
+    "zip": _zip, "min": _extreme, "max": _extreme, "collections.defaultdict": _defaultdict, "re.sub": _sub,
+    "string.Template": _template, "enumerate": _enumerate, "next": _next, "dict": _new_dict, "list": _new_list,
+    "set": _new_list,
     "collections.OrderedDict": _new_dict, "collections.deque": _new_list, "fmt.Sprintf": _sprintf, "require": _require,
     "lxml.etree.XMLParser": _options, "lxml.etree.ETCompatXMLParser": _options, "xml.sax.make_parser": _options,
     "xml.sax.expatreader.create_parser": _options, "types.SimpleNamespace": _new_object,

@@ -69,6 +69,8 @@ class Run:
         self.loops = 0
         self.stack: list[Function] = []
         self.called: set[int] = set()
+        self.raised: list[list[Value]] = []
+        """what is thrown, a list for each try that is at work"""
         self.hits: dict[tuple[str, str, Span], tuple[Hit, str, int]] = {}
         """(rule, file, place) -> (hit, the family of its data, the function's identity)"""
         self._tokens: dict[tuple[str, Span | str, str, int], Token] = {}
