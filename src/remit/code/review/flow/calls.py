@@ -44,7 +44,8 @@ _UNDOING: Final = frozenset(("unquote", "unquote_plus", "unescape", "b64decode",
 
 def call(run: Run, node: ir.Call) -> Value:
     """`callee(args)`."""
-    from remit.code.review.flow.expressions import attribute, value_of
+    from remit.code.review.flow.expressions import value_of
+    from remit.code.review.flow.members import attribute
 
     receiver = NOTHING
     if isinstance(node.callee, ir.Attr):

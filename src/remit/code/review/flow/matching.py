@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from remit.code.review import ir
-from remit.code.review.flow.expressions import item, last_value, value_of
+from remit.code.review.flow.expressions import last_value, value_of
+from remit.code.review.flow.members import item
 from remit.code.review.flow.places import assign, bind
 from remit.code.review.flow.run import Run, facts
 from remit.code.review.flow.tests import ALL

@@ -103,7 +103,7 @@ def _destructure(run: Run, target: ir.Sequence, value: Value, span: ir.Span) -> 
 
 
 def _unpack(run: Run, target: ir.Mapping, value: Value, span: ir.Span) -> None:
-    from remit.code.review.flow.expressions import attribute, item
+    from remit.code.review.flow.members import attribute, item
 
     python = run.frame.module.module.language == "python"
     for key, one in zip(target.keys, target.values, strict=False):

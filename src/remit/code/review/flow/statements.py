@@ -10,12 +10,13 @@ from typing import Any, Final
 from remit.code.review import ir
 from remit.code.review.flow.calls import invoke, special
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.expressions import numeric, truth, value_of
+from remit.code.review.flow.expressions import truth, value_of
 from remit.code.review.flow.imports import bring
 from remit.code.review.flow.matching import match
 from remit.code.review.flow.places import assign, bind, element
 from remit.code.review.flow.run import Run
 from remit.code.review.flow.sources import HARMLESS_TYPE
+from remit.code.review.flow.texts import numeric
 from remit.code.review.flow.values import (
     NOTHING,
     Box,
