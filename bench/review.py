@@ -1,6 +1,6 @@
 """Review rules on labelled twins: true and false positive rate a category, and their difference as the score.
 
-    python bench/review.py [--show] [--language python] [--set first|shapes|languages|idioms] [--category sql] [--speed DIR]
+    python bench/review.py [--show] [--language python] [--set NAME] [--category sql] [--speed DIR]
 
 A case counts as found when a finding has its CWE number. The score is the mean over categories of (true positive rate
 minus false positive rate) x 100. `--speed DIR` reviews a folder and prints size, CPU seconds and memory.

@@ -146,3 +146,5 @@ def test_a_cycle_of_imports_and_calls_ends() -> None:
         "b.py": "import a\n\n\ndef g(x):\n    return a.f(x)\n\n\nclass B(a.A):\n    pass\n",
     }
     assert review(files).files == 2
+    ring = {f"m{i}.py": f"from m{(i + 1) % 300} import *\nimport m{(i + 2) % 300}\n" for i in range(300)}
+    assert review(ring, only=["SEC002"]).files == 300

@@ -67,6 +67,7 @@ class Run:
         self.limit = ENTRY_STEPS
         self.depth = 0
         self.loops = 0
+        self.importing = 0
         self.stack: list[Function] = []
         self.called: set[int] = set()
         self.raised: list[list[Value]] = []
