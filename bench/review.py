@@ -19,7 +19,8 @@ from remit.code.graph.tree import sources
 from remit.code.review.engine import review
 from review_cases import Case
 
-SETS = {"first": "review_cases", "shapes": "review_shapes", "languages": "review_languages", "idioms": "review_idioms"}
+SETS = {"first": "review_cases", "shapes": "review_shapes", "languages": "review_languages", "idioms": "review_idioms",
+        "unseen": "review_unseen"}  # fmt: skip
 """The sets of cases, in the order in which they were written; each was written before any of it was measured."""
 ALIKE = {328: {328, 327, 916}, 94: {94, 95}, 330: {330, 338}}
 
