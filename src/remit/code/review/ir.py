@@ -355,7 +355,7 @@ class Module(Struct):
 
 
 _LEAVES: Final = frozenset(
-    ("span", "op", "kind", "name", "names", "level", "doc", "returns", "owner", "public", "test", "bare", "is_async",
+    ("span", "op", "kind", "name", "names", "level", "doc", "returns", "owner", "public", "bare", "is_async",
      "declares", "constant", "chained", "falls", "remark", "binds", "fields", "whole", "module")
 )  # fmt: skip
 """Fields that never hold nodes."""

@@ -143,6 +143,9 @@ def _parameter(run: Run, target: FunctionTarget, one: ir.Parameter, route: str |
     language = target.module.module.language
     outside = route is not None and not re.search(rf"<(int|float|uuid):{re.escape(one.name)}>", route)
     if language == "rust" and EXTRACTOR.search(one.type):
+        inner = one.type.partition("<")[2].rpartition(">")[0]
+        if HARMLESS_TYPE.match(inner):
+            return value
         outside = True
     if outside:
         token = run.token("outside", f"request parameter {one.name}", function.span)

@@ -10,7 +10,7 @@ from remit.code.review import ir
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.run import MAX_BOX, Run
 from remit.code.review.flow.values import CLEAN, DEFAULT, NOTHING, Box, ClassTarget, Partial, Value, join
-from remit.code.review.flow.wording import sprintf, stripped, template
+from remit.code.review.flow.wording import go_join, sprintf, stripped, template
 
 
 def _compile(run: Run, event: Event) -> Value | None:
@@ -149,6 +149,7 @@ FUNCTIONS: Final[dict[str, Callable[[Run, Event], Value | None]]] = {
     "re.compile": _compile, "regexp.MustCompile": _compile, "regexp.Compile": _compile, "RegExp": _compile,
     "Regex.new": _compile, "regex.Regex.new": _compile, "getattr": _getattr, "setattr": _setattr,
     "collections.namedtuple": _namedtuple, "functools.partial": _partial, "append": _go_append,
+    "strings.Join": go_join,
     "zip": _zip, "min": _extreme, "max": _extreme, "collections.defaultdict": _defaultdict, "re.sub": stripped,
     "string.Template": template, "enumerate": _enumerate, "next": _next, "dict": _new_dict, "list": _new_list,
     "set": _new_list,

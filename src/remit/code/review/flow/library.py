@@ -45,7 +45,7 @@ _SAME_METHODS: Final = frozenset(("to_string", "to_owned", "clone", "as_str", "u
                                   "into", "as_ref", "copy", "toString", "valueOf", "__str__", "as_bytes", "borrow",
                                   "to_str", "as_mut", "iter", "into_iter", "collect", "String", "Bytes", "strip",
                                   "trim",
-                                  "lower", "upper", "toLowerCase", "toUpperCase"))  # fmt: skip
+                                  "lower", "upper", "getvalue", "toLowerCase", "toUpperCase"))  # fmt: skip
 _CONFIG: Final = frozenset(("configparser.ConfigParser", "configparser.RawConfigParser",
     "configparser.SafeConfigParser",
                             "ConfigParser.ConfigParser"))  # fmt: skip

@@ -31,7 +31,7 @@ def shape_of(value: Value) -> str:
 def concatenated(run: Run, parts: list[Value], span: ir.Span) -> Value:
     """Texts (or lists) one after the other."""
     boxes = [run.box(part) for part in parts]
-    if all(box is not None and box.items is not None for box in boxes):
+    if all(box is not None and box.items is not None and box.rest is None for box in boxes):
         items = [one for box in boxes if box is not None for one in box.items or ()]
         return run.new_box(Box("list", items[:MAX_BOX]))
     taints = CLEAN

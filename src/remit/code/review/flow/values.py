@@ -368,11 +368,11 @@ def join_boxes(a: Box, b: Box) -> Box:
         return a
     rest = a.rest if b.rest is None else b.rest if a.rest is None else join(a.rest, b.rest)
     items: list[Value] | None = None
-    if a.items is not None and b.items is not None and len(a.items) == len(b.items):
-        items = [join(x, y) for x, y in zip(a.items, b.items, strict=True)]
-    elif a.items or b.items:
-        for one in [*(a.items or ()), *(b.items or ())]:
-            rest = one if rest is None else join(rest, one)
+    if a.items is not None and b.items is not None:
+        items = [join(x, y) for x, y in zip(a.items, b.items, strict=False)]
+    known = len(items or ())
+    for one in [*(a.items or ())[known:], *(b.items or ())[known:]]:
+        rest = one if rest is None else join(rest, one)
     keys = dict(a.keys)
     for key, value in b.keys.items():
         keys[key] = join(keys[key], value) if key in keys else value

@@ -13,26 +13,35 @@ from remit.code.review.flow.values import HOLE, NOTHING, UNKNOWN, Box, Value, jo
 
 
 def text_method(run: Run, event: Event) -> Value | None:
+    """A method of a text, or of texts that are joined; None when it is not known."""
     receiver = event.receiver
     if receiver is NOTHING:
         return None
-    if event.method == "format" and receiver.shape is not None:
-        return _formatted(run, event)
-    if event.method == "format_map" and receiver.shape is not None and event.args:
-        return _formatted(run, event)
-    if event.method in ("substitute", "safe_substitute") and receiver.shape is not None:
-        return _substituted(run, event)
-    if event.method == "join" and isinstance(receiver.const, str) and event.args:
-        return _joined(run, receiver, event.args[0], event)
+    made = _filled(run, event)
+    if made is not None:
+        return made
     if event.method == "replace" and receiver.taints and len(event.args) >= 2:
         return _replaced(run, event)
-    if not receiver.taints and receiver.const is not UNKNOWN:
-        const = constants.method(event.method, receiver.const, [one.const for one in event.args])
-        if isinstance(const, list | tuple):
-            return run.new_box(Box("list", [Value(one) for one in const[:MAX_BOX]]))
-        if const is not UNKNOWN:
-            return Value(const)
-    return None
+    if receiver.taints or receiver.const is UNKNOWN:
+        return None
+    const = constants.method(event.method, receiver.const, [one.const for one in event.args])
+    if isinstance(const, list | tuple):
+        return run.new_box(Box("list", [Value(one) for one in const[:MAX_BOX]]))
+    return None if const is UNKNOWN else Value(const)
+
+
+def _filled(run: Run, event: Event) -> Value | None:
+    """A text whose places are filled, or the texts of a list in a row."""
+    receiver = event.receiver
+    if event.method == "join" and isinstance(receiver.const, str) and event.args:
+        return _joined(run, receiver, event.args[0], event)
+    if receiver.ref and (event.method == "join" or (event.method == "concat" and not event.args)):
+        return _joined(run, event.args[0] if event.args else Value(""), receiver, event)
+    if receiver.shape is None:
+        return None
+    if event.method == "format" or (event.method == "format_map" and event.args):
+        return _formatted(run, event)
+    return _substituted(run, event) if event.method in ("substitute", "safe_substitute") else None
 
 
 def _formatted(run: Run, event: Event) -> Value:
@@ -87,6 +96,9 @@ def _joined(run: Run, separator: Value, value: Value, event: Event) -> Value:
     from remit.code.review.flow.texts import concatenated
 
     box = run.box(value)
+    if box is not None and box.items and box.rest is not None:
+        known = [one for at, inner in enumerate(box.items) for one in ([separator, inner] if at else [inner])]
+        return concatenated(run, [*known, Value(taints=run.deep(box.rest))], event.span)
     if box is None or box.items is None or box.rest is not None:
         inner = element(run, value)
         made = concatenated(run, [inner], event.span)
@@ -120,6 +132,11 @@ def template(run: Run, event: Event) -> Value | None:
     made = event.args[0].tainted(event.args[0].taints)
     made.qual, made.const = "string.Template()", UNKNOWN
     return made
+
+
+def go_join(run: Run, event: Event) -> Value | None:
+    """`strings.Join(texts, separator)`."""
+    return _joined(run, event.args[1], event.args[0], event) if len(event.args) == 2 else None
 
 
 def sprintf(run: Run, event: Event) -> Value | None:
