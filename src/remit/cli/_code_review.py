@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from remit.errors import Invalid, RemitError
 FORMATS: Final = ("text", "json", "md", "sarif")
 MAX_OUTPUT_BYTES: Final = 64 * 1024 * 1024
 EXIT_FOUND: Final = 1
+MAX_SHOWN: Final = {"text": 50, "md": 50}
+"""Findings that a person is shown at once; a program gets all."""
 
 
 def show(args: Any) -> int:
@@ -33,15 +36,16 @@ def show(args: Any) -> int:
     baseline = _baseline(args.baseline)
     if args.diff:
         changed = lines_of_patch(_patch(args.diff, root))
-        made = review_lines(texts, changed, max_findings=args.max, extra=extra, baseline=baseline, missed=missed)
+        made = review_lines(texts, changed, max_findings=sys.maxsize, extra=extra, baseline=baseline, missed=missed)
     else:
-        made = review(texts, only=args.rule, max_findings=args.max, extra=extra, baseline=baseline, missed=missed)
+        made = review(texts, only=args.rule, max_findings=sys.maxsize, extra=extra, baseline=baseline, missed=missed)
     if args.write_baseline:
         known = sorted({one.fingerprint for one in made.findings} | set(baseline))
         Path(args.write_baseline).write_bytes(msgspec.json.format(msgspec.json.encode({"fingerprints": known})) + b"\n")
     if args.fix:
         _fix(root, texts, made)
-    _print(made, args.format)
+    shown = args.max if args.max is not None else MAX_SHOWN.get(args.format, sys.maxsize)
+    _print(msgspec.structs.replace(made, findings=made.findings[: max(0, shown)]), args.format)
     limit = SEVERITIES.index(args.fail_on) if args.fail_on else len(SEVERITIES)
     return EXIT_FOUND if any(made.counts[one] for one in SEVERITIES[limit:]) else 0
 

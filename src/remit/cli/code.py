@@ -96,7 +96,8 @@ def _add_review(actions: Any) -> None:
     one.add_argument("--format", choices=("text", "json", "md", "sarif"), default="text")
     one.add_argument("--fail-on", choices=("info", "warning", "error", "critical"), default="",
                      help="exit 1 when something this grave or graver is found")  # fmt: skip
-    one.add_argument("--max", metavar="N", type=int, default=50, help="findings shown (default: 50)")
+    one.add_argument("--max", metavar="N", type=int, default=None,
+                     help="findings shown (default: 50 in text and md, all in json and sarif)")  # fmt: skip
     one.add_argument("--rule", metavar="ID", action="append", default=[], help="only this rule; may be repeated")
     one.add_argument("--baseline", metavar="FILE", default="", help="leave out what this file knows already")
     one.add_argument("--write-baseline", metavar="FILE", default="", help="keep what is shown as known")

@@ -8,7 +8,7 @@ column), lines from 1, columns from 0 in bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -197,6 +197,8 @@ class Arm(Node, gc=False):
     binds: list[str]
     guard: Any
     body: list[Any]
+    form: Any = None
+    """the pattern as a target, where it takes a sequence or a mapping apart"""
 
 
 class Match(Node, gc=False):
@@ -272,6 +274,14 @@ class Delete(Node, gc=False):
     targets: list[Any]
 
 
+class Outer(Node, gc=False):
+    """`nonlocal` and `global`: names that are bound further out."""
+
+    names: list[str]
+    whole: bool
+    """in the module"""
+
+
 class Import(Node, gc=False):
     """import; names are (name, alias); ("*", "*") brings all, ("", alias) the module itself."""
 
@@ -344,18 +354,43 @@ class Module(Struct):
     """something was nested too deep to be read"""
 
 
-def parts_of(node: Any) -> Iterator[Any]:
+_LEAVES: Final = frozenset(
+    ("span", "op", "kind", "name", "names", "level", "doc", "returns", "owner", "public", "bare", "is_async",
+     "declares", "constant", "chained", "falls", "remark", "binds", "fields", "whole", "module")
+)  # fmt: skip
+"""Fields that never hold nodes."""
+
+
+_BRANCHES: dict[type, tuple[str, ...]] = {}
+
+
+def _branches(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of node that may hold nodes."""
+    found = _BRANCHES.get(kind)
+    if found is None:
+        fields: tuple[str, ...] = kind.__struct_fields__  # type: ignore[attr-defined]  # msgspec gives every Struct this
+        found = _BRANCHES[kind] = tuple(name for name in fields if name not in _LEAVES)
+    return found
+
+
+def parts_of(node: Any) -> list[Any]:
     """The nodes directly beneath a node, in their order."""
-    for name in node.__struct_fields__:
-        yield from _nodes(getattr(node, name))
+    made: list[Any] = []
+    for name in _branches(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, Node | Parameter):
+            made.append(value)
+        elif value and isinstance(value, list | tuple):
+            _collect(value, made)
+    return made
 
 
-def _nodes(value: Any) -> Iterator[Any]:
-    if isinstance(value, Node | Parameter):
-        yield value
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _nodes(one)
+def _collect(values: Any, made: list[Any]) -> None:
+    for one in values:
+        if isinstance(one, Node | Parameter):
+            made.append(one)
+        elif isinstance(one, list | tuple):
+            _collect(one, made)
 
 
 def walk(root: Any) -> Iterator[Any]:
@@ -367,7 +402,7 @@ def walk(root: Any) -> Iterator[Any]:
             continue
         if not isinstance(node, Parameter):
             yield node
-        rest.extend(reversed(list(parts_of(node))))
+        rest.extend(reversed(parts_of(node)))
 
 
 def within(root: Any) -> Iterator[Any]:
@@ -380,7 +415,7 @@ def within(root: Any) -> Iterator[Any]:
         if not isinstance(node, Parameter):
             yield node
         if not isinstance(node, Define | Lambda):
-            rest.extend(reversed(list(parts_of(node))))
+            rest.extend(reversed(parts_of(node)))
 
 
 def dotted(node: Any) -> str:

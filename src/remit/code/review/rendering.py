@@ -19,6 +19,8 @@ def text(report: Report) -> str:
         lines.extend(f"    {step.file}:{step.line}: {step.note}" for step in one.path)
     if report.total > len(report.findings):
         lines.append(f"and {report.total - len(report.findings)} more")
+    todo = {one.rule_id: one.suggestion for one in report.findings if one.suggestion and one.tool == "remit"}
+    lines += ["", *(f"{rule}: {said}" for rule, said in sorted(todo.items())), ""] if todo else []
     lines.append(summary(report))
     return "\n".join(lines)
 

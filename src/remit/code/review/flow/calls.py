@@ -13,6 +13,7 @@ from remit.code.review.flow.values import (
     CLEAN,
     EVERYTHING,
     MAX_QUAL,
+    MAX_SHAPE,
     NOTHING,
     UNKNOWN,
     Box,
@@ -37,6 +38,10 @@ _GROWING: Final = frozenset(("append", "add", "write", "push", "put", "update", 
                              "push_back", "send", "Write", "attach", "append_child", "add_field", "arg",
                              "args"))  # fmt: skip
 """Methods that put their arguments into an object that is not known."""
+_WRITING: Final = frozenset(("WriteString", "WriteByte", "WriteRune", "push_str", "push", "write"))
+"""Methods that put a text at the end of another."""
+_MAPPING: Final = frozenset(("map", "flatMap", "flat_map", "map_err", "and_then"))
+"""Methods that give back what the function that they are handed makes of each element."""
 _UNDOING: Final = frozenset(("unquote", "unquote_plus", "unescape", "b64decode", "urlsafe_b64decode", "b32decode",
                              "decodeURIComponent", "decodeURI", "unhexlify", "atob", "loads", "parse"))  # fmt: skip
 """Calls that bring back what an escape took away."""
@@ -44,7 +49,8 @@ _UNDOING: Final = frozenset(("unquote", "unquote_plus", "unescape", "b64decode",
 
 def call(run: Run, node: ir.Call) -> Value:
     """`callee(args)`."""
-    from remit.code.review.flow.expressions import attribute, value_of
+    from remit.code.review.flow.expressions import value_of
+    from remit.code.review.flow.members import attribute
 
     receiver = NOTHING
     if isinstance(node.callee, ir.Attr):
@@ -58,6 +64,10 @@ def call(run: Run, node: ir.Call) -> Value:
     if run.state.dead:
         return NOTHING
     event = Event(name, node, args, keywords, run.place, receiver)
+    if event.method in ("add_url_rule", "add_route", "add_api_route"):
+        for one in (*args, *keywords.values()):
+            if isinstance(one.target, FunctionTarget):
+                one.target.module.routed.add(id(one.target.function))
     run.tell(event)
     made = _result(run, event, function)
     return _finished(run, event, made, known=isinstance(function.target, FunctionTarget))
@@ -94,6 +104,9 @@ def _result(run: Run, event: Event, function: Value) -> Value:
         if made is not None:
             return made
         return _opaque(run, event)
+    called = special(run, function, "__call__", list(event.args)) if function.ref else None
+    if called is not None:
+        return called
     if isinstance(function.target, Partial):
         whole = Event(event.name, event.node, [*function.target.args, *event.args],
                       {**function.target.keywords, **event.keywords}, run.place, event.receiver)  # fmt: skip
@@ -106,6 +119,10 @@ def _result(run: Run, event: Event, function: Value) -> Value:
     return known if known is not None else _opaque(run, event)
 
 
+_NUMBER: Final = re.compile(r"^(int|float|bool|uuid\.UUID|decimal\.Decimal)$")
+"""What `request.args.get(name, type=...)` may be asked to convert to."""
+
+
 def _finished(run: Run, event: Event, made: Value, *, known: bool) -> Value:
     """The result with what the tables say of it: made harmless, or a source."""
     knowledge = run.knowledge
@@ -116,6 +133,8 @@ def _finished(run: Run, event: Event, made: Value, *, known: bool) -> Value:
         made = cleared(run, made, kinds)
     if event.method in _UNDOING and made.taints:
         made = made.tainted({token: said & {EVERYTHING} for token, said in made.taints.items()})
+    if event.method in ("get", "getlist") and made.taints and _NUMBER.search(event.keywords.get("type", NOTHING).qual):
+        return Value()
     called = f"{event.name}()"
     found = knowledge.sources.get(called) or knowledge.sources.get(f"*.{event.method}()")
     if found is None and event.receiver.qual in knowledge.sources and event.receiver.taints and \
@@ -152,8 +171,9 @@ def _opaque(run: Run, event: Event) -> Value:
     for one in given:
         if isinstance(one.target, FunctionTarget) and run.inlining:
             handed = _callback_arguments(run, one.target, run.deep(event.receiver))
-            taints = join_taints(taints, run.deep(invoke(run, one.target, handed, {}, event.span) or NOTHING))
-    if taints and event.method in _GROWING and event.receiver is not NOTHING:
+            back = run.deep(invoke(run, one.target, handed, {}, event.span) or NOTHING)
+            taints = back if event.method in _MAPPING else join_taints(taints, back)
+    if event.receiver is not NOTHING and event.method in (_GROWING if taints else _WRITING):
         _grow(run, event, given)
     if not taints and _asks(event):
         token = run.token("outside", "request data", event.span)
@@ -211,6 +231,7 @@ def _callback_arguments(run: Run, target: FunctionTarget, taints: Taints) -> lis
 
 def _grow(run: Run, event: Event, given: list[Value]) -> None:
     from remit.code.review.flow.places import bind
+    from remit.code.review.flow.texts import shape_of
 
     node = event.node
     box = run.box(event.receiver)
@@ -224,6 +245,9 @@ def _grow(run: Run, event: Event, given: list[Value]) -> None:
         old = event.receiver
         made = old.tainted(join_taints(old.taints, run.deep(added)))
         made.trail = old.trail or added.trail
+        made.const, made.identity = UNKNOWN, made
+        if event.method in _WRITING:
+            made.shape = f"{old.shape or ''}{shape_of(added)}"[:MAX_SHAPE]
         bind(run, node.callee.object.name, made)
 
 
@@ -238,9 +262,25 @@ def instance_attribute(run: Run, value: Value, box: Box, name: str) -> Value | N
     if isinstance(method, FunctionTarget):
         if any(ir.last_name(one) in ("property", "cached_property") for one in method.function.decorators):
             return invoke(run, method.bind(value), [], {}, method.function.span)
-        static = any(ir.last_name(one) == "staticmethod" for one in method.function.decorators)
-        return Value(target=method if static else method.bind(value), qual=f"{value.qual}.{name}")
+        return Value(target=bound(method, value, box.cls), qual=f"{value.qual}.{name}")
     return method
+
+
+def bound(method: FunctionTarget, value: Value, cls: ClassTarget) -> FunctionTarget:
+    """A method as it is looked up: with its object, with its class, or alone (static)."""
+    marks = {ir.last_name(one) for one in method.function.decorators}
+    if "staticmethod" in marks:
+        return method
+    return method.bind(Value(target=cls, qual=cls.cls.name) if "classmethod" in marks else value)
+
+
+def special(run: Run, value: Value, name: str, args: list[Value]) -> Value | None:
+    """What a method like `__getitem__` of an object of the project gives; None when there is none."""
+    box = run.box(value)
+    method = box.cls.find(name) if box is not None and box.cls is not None else None
+    return (
+        invoke(run, method.bind(value), args, {}, method.function.span) if isinstance(method, FunctionTarget) else None
+    )
 
 
 def instantiate(run: Run, target: ClassTarget, event: Event, qual: str) -> Value:

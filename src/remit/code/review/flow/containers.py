@@ -15,6 +15,8 @@ def _append(run: Run, event: Event, box: Box) -> Value | None:
     value = event.args[0] if event.args else NOTHING
     if box.items is None or len(box.items) >= MAX_BOX:
         run.state.heap[event.receiver.ref] = Box(box.kind, None, box.keys, _more(box.rest, value, box), box.cls)
+    elif box.rest is not None and event.method not in ("appendleft", "unshift"):
+        run.state.heap[event.receiver.ref] = Box(box.kind, box.items, box.keys, join(box.rest, value), box.cls)
     else:
         items = [value, *box.items] if event.method in ("appendleft", "unshift") else [*box.items, value]
         run.state.heap[event.receiver.ref] = Box(box.kind, items, box.keys, box.rest, box.cls)

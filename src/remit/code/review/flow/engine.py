@@ -94,6 +94,8 @@ def _bind_parameters(run: Run, target: FunctionTarget) -> None:
     selfish = _takes_self(function)
     for at, one in enumerate(function.params):
         value = _self(run, target) if selfish and at == 0 else _parameter(run, target, one, route)
+        if selfish and at == 0:
+            run.frame.self_value = value
         bind(run, one.name, value)
 
 
@@ -141,6 +143,9 @@ def _parameter(run: Run, target: FunctionTarget, one: ir.Parameter, route: str |
     language = target.module.module.language
     outside = route is not None and not re.search(rf"<(int|float|uuid):{re.escape(one.name)}>", route)
     if language == "rust" and EXTRACTOR.search(one.type):
+        inner = one.type.partition("<")[2].rpartition(">")[0]
+        if HARMLESS_TYPE.match(inner):
+            return value
         outside = True
     if outside:
         token = run.token("outside", f"request parameter {one.name}", function.span)

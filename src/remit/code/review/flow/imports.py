@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from remit.code.review import ir
 from remit.code.review.flow.places import bind
 from remit.code.review.flow.run import Run
 from remit.code.review.flow.values import Frame, ModuleInfo, Value
+
+MAX_IMPORTING: Final = 30
+"""Modules that are run because one imports the next; those behind run later, and their names are not known yet."""
 
 
 def run_module(run: Run, module: ModuleInfo) -> None:
@@ -13,9 +18,10 @@ def run_module(run: Run, module: ModuleInfo) -> None:
     from remit.code.review.flow.run import OutOfSteps
     from remit.code.review.flow.statements import execute
 
-    if module.ran:
+    if module.ran or run.importing >= MAX_IMPORTING:
         return
     module.ran = True
+    run.importing += 1
     before = run.frame, run.state, run.steps, run.limit, run.stack, run.depth
     run.frame, run.state, run.steps, run.stack, run.depth = module.frame, run.root, 0, [], min(run.depth, 60)
     run.limit = 20_000 + 40 * len(module.module.body)
@@ -25,6 +31,7 @@ def run_module(run: Run, module: ModuleInfo) -> None:
     except OutOfSteps:
         module.module.cut = True
     finally:
+        run.importing -= 1
         run.root.dead = False
         run.frame, run.state, run.steps, run.limit, run.stack, run.depth = before
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from remit.code.review import ir
 from remit.code.review.flow.events import Event
 from remit.code.review.flow.run import MAX_BOX, Run
-from remit.code.review.flow.values import NOTHING, UNKNOWN, Box, Frame, Trail, Value, join, join_taints
+from remit.code.review.flow.values import CLEAN, NOTHING, UNKNOWN, Box, Frame, Trail, Value, join, join_taints
 
 _BUILTIN: Final = frozenset({"self", "this", "cls"})
 
@@ -31,7 +31,7 @@ def lookup(run: Run, name: str) -> Value:
 
 def bind(run: Run, name: str, value: Value) -> None:
     """Bind a name in the frame at work."""
-    run.state.vars[(run.frame.key, name)] = value
+    run.state.vars[(run.frame.foreign.get(name, run.frame.key), name)] = value
 
 
 def element(run: Run, value: Value) -> Value:
@@ -46,7 +46,8 @@ def element(run: Run, value: Value) -> Value:
     made = Value(taints=value.taints)
     found = [*box.all()]
     if box.kind == "dict" and box.items is None:
-        return Value(taints=join_taints(value.taints, run.deep(value)))
+        names = box.names.taints if box.names is not None else CLEAN
+        return Value(taints=join_taints(join_taints(value.taints, names), run.deep(value)))
     for at, one in enumerate(found):
         made = join(made, one) if at or value.taints else one
     return made
@@ -56,8 +57,9 @@ def assign(run: Run, target: Any, value: Value, span: ir.Span) -> None:
     """`target = value`."""
     if isinstance(target, ir.Name):
         if value.taints:
+            check = value.check
             value = value.tainted(value.taints, Trail(value.trail, run.path, span[0], f"assigned to {target.name}"))
-            value.check = None
+            value.check = check
         bind(run, target.name, value)
         _watch_name(run, target, value)
     elif isinstance(target, ir.Attr):
@@ -101,11 +103,13 @@ def _destructure(run: Run, target: ir.Sequence, value: Value, span: ir.Span) -> 
 
 
 def _unpack(run: Run, target: ir.Mapping, value: Value, span: ir.Span) -> None:
-    from remit.code.review.flow.expressions import attribute
+    from remit.code.review.flow.members import attribute, item
 
+    python = run.frame.module.module.language == "python"
     for key, one in zip(target.keys, target.values, strict=False):
         if isinstance(key, ir.Const) and isinstance(key.value, str):
-            assign(run, one, attribute(run, value, key.value, one), span)
+            inner = item(run, value, Value(key.value)) if python else attribute(run, value, key.value, one)
+            assign(run, one, inner, span)
         elif key is None:
             assign(run, one, value, span)
 
@@ -128,8 +132,10 @@ def _assign_attribute(run: Run, target: ir.Attr, value: Value) -> None:
 
 def set_field(run: Run, owner: Value, name: str, value: Value) -> None:
     """`owner.name = value` of an object that is known."""
+    from remit.code.review.flow.calls import special
+
     box = run.box(owner)
-    if box is not None:
+    if box is not None and special(run, owner, f"{name}=", [value]) is None:
         run.state.heap[owner.ref] = Box(box.kind, box.items, {**box.keys, name: value}, box.rest, box.cls)
 
 

@@ -67,8 +67,11 @@ class Run:
         self.limit = ENTRY_STEPS
         self.depth = 0
         self.loops = 0
+        self.importing = 0
         self.stack: list[Function] = []
         self.called: set[int] = set()
+        self.raised: list[list[Value]] = []
+        """what is thrown, a list for each try that is at work"""
         self.hits: dict[tuple[str, str, Span], tuple[Hit, str, int]] = {}
         """(rule, file, place) -> (hit, the family of its data, the function's identity)"""
         self._tokens: dict[tuple[str, Span | str, str, int], Token] = {}

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, Final
 
 from remit.code.review import ir
+from remit.code.review.flow.calls import invoke, special
 from remit.code.review.flow.events import Event
-from remit.code.review.flow.expressions import last_value, numeric, truth, value_of
+from remit.code.review.flow.expressions import truth, value_of
 from remit.code.review.flow.imports import bring
+from remit.code.review.flow.matching import match
 from remit.code.review.flow.places import assign, bind, element
-from remit.code.review.flow.run import Run, facts
+from remit.code.review.flow.run import Run
 from remit.code.review.flow.sources import HARMLESS_TYPE
-from remit.code.review.flow.tests import ALL
+from remit.code.review.flow.texts import numeric
 from remit.code.review.flow.values import (
     NOTHING,
-    UNKNOWN,
+    Box,
     ClassTarget,
     Frame,
     FunctionTarget,
@@ -120,71 +123,6 @@ def _if(run: Run, node: ir.If) -> None:
     run.branch([lambda: way(True, node.then), lambda: way(False, node.other)])
 
 
-def match(run: Run, node: ir.Match) -> Value:
-    """match and switch; the value is that of the arms (Rust)."""
-    subject = value_of(run, node.subject)
-    ways: list[Callable[[], Value]] = []
-    for at, arm in enumerate(node.arms):
-        patterns = [value_of(run, one) for one in arm.patterns]
-        fits = _fits(subject, arm, patterns)
-        if fits is False:
-            continue
-        ways.append(lambda at=at, p=patterns: _arm(run, node, at, subject, p))  # type: ignore[misc]  # defaults bind the loop's values
-        if fits is True:
-            break
-    else:
-        if not any(not arm.patterns and arm.guard is None for arm in node.arms):
-            ways.append(lambda: NOTHING)
-    base = run.state
-    exits: list[State] = []
-    run.frame.exits.append((base, exits))
-    values = run.branch(ways) if ways else []
-    run.frame.exits.pop()
-    if exits:
-        ends = [*exits] if run.state.dead else [*exits, State(base)]
-        merge(base, ends)
-    made = values[0] if values else NOTHING
-    for one in values[1:]:
-        made = join(made, one)
-    return made
-
-
-def _fits(subject: Value, arm: ir.Arm, patterns: list[Value]) -> bool | None:
-    """Whether an arm is taken when those before it were not; None = perhaps."""
-    if not arm.patterns:
-        return None if arm.guard is not None else True
-    if subject.const is UNKNOWN or subject.taints or any(one.const is UNKNOWN for one in patterns):
-        return None
-    found = any(type(one.const) is type(subject.const) and one.const == subject.const for one in patterns)
-    return (True if arm.guard is None else None) if found else False
-
-
-def _arm(run: Run, node: ir.Match, at: int, subject: Value, patterns: list[Value]) -> Value:
-    arm = node.arms[at]
-    for name in arm.binds:
-        bind(run, name, subject)
-    if patterns and subject.taints and all(not p.taints and p.const is not UNKNOWN for p in patterns):
-        run.apply(facts(subject, ALL))
-    if arm.guard is not None:
-        run.assume(value_of(run, arm.guard), True)
-    made = NOTHING
-    body = list(arm.body)
-    if node.falls:
-        for later in node.arms[at + 1 :]:
-            if body and isinstance(body[-1], ir.Jump | ir.Return | ir.Raise):
-                break
-            body = [*body, *later.body]
-        body = [one for one in body if not (isinstance(one, ir.Jump) and one.kind == "break")]
-        execute(run, body)
-        return made
-    execute(run, body[:-1])
-    return last_value(run, body)
-
-
-def _match(run: Run, node: ir.Match) -> None:
-    match(run, node)
-
-
 def _loop(run: Run, node: ir.Loop) -> None:
     iterable = value_of(run, node.iterable) if node.iterable is not None else NOTHING
     if node.iterable is not None:
@@ -213,7 +151,7 @@ def _loop(run: Run, node: ir.Loop) -> None:
         base.dead = False
     run.frame.exits.pop()
     run.loops -= 1
-    if forever and not broken:
+    if forever and not broken and (node.test is None or truth(value_of(run, node.test)) is True):
         base.dead = True
         return
     execute(run, node.other)
@@ -264,7 +202,9 @@ def _jump(run: Run, node: ir.Jump) -> None:
 def _try(run: Run, node: ir.Try) -> None:
     base = run.state
     body = run.state = State(base)
+    run.raised.append([])
     execute(run, node.body)
+    thrown = [one for one in run.raised.pop() if one.taints]
     during = State()
     during.vars, during.heap = dict(body.vars), dict(body.heap)
     if not body.dead:
@@ -277,7 +217,8 @@ def _try(run: Run, node: ir.Try) -> None:
         merge(layer, [before, after])
         run.state = layer
         if handler.name:
-            bind(run, handler.name, Value(taints={run.token("error", "an exception", handler.span): frozenset()}))
+            caught = Value(taints={run.token("error", "an exception", handler.span): frozenset()})
+            bind(run, handler.name, reduce(join, thrown, caught))
         execute(run, handler.body)
         ends.append(layer)
     run.state = base
@@ -292,6 +233,8 @@ def _try(run: Run, node: ir.Try) -> None:
 def _with(run: Run, node: ir.With) -> None:
     for expression, target in node.items:
         value = value_of(run, expression)
+        entered = special(run, value, "__aenter__" if node.is_async else "__enter__", [])
+        value = entered if entered is not None else value
         if target is not None:
             assign(run, target, value, node.span)
     execute(run, node.body)
@@ -301,14 +244,37 @@ def _block(run: Run, node: ir.Block) -> None:
     execute(run, node.body)
 
 
+def _outer(run: Run, node: ir.Outer) -> None:
+    """Names that are bound further out: in the module, or in the nearest function around that has them."""
+    for name in node.names:
+        frame = run.frame.module.frame if node.whole else run.frame.outer
+        while not node.whole and frame is not None and run.state.get((frame.key, name)) is None:
+            frame = frame.outer
+        if frame is not None:
+            run.frame.foreign[name] = frame.key
+
+
 def _raise(run: Run, node: ir.Raise) -> None:
-    value_of(run, node.value)
+    value = value_of(run, node.value)
+    if run.raised:
+        run.raised[-1].append(Value(taints=run.deep(value)))
     run.state.dead = True
 
 
 def _delete(run: Run, node: ir.Delete) -> None:
     for one in node.targets:
-        value_of(run, one)
+        owner = value_of(run, one.object) if isinstance(one, ir.Index) else NOTHING
+        box = run.box(owner)
+        if box is None or not isinstance(one, ir.Index) or isinstance(one.key, ir.Slice):
+            value_of(run, one)
+            continue
+        key = value_of(run, one.key).const
+        items, keys = box.items, box.keys
+        if items is not None and isinstance(key, int) and -len(items) <= key < len(items):
+            items = [inner for at, inner in enumerate(items) if at != key % len(items)]
+        elif isinstance(key, str | int | bytes):
+            keys = {name: inner for name, inner in keys.items() if name != key}
+        run.state.heap[owner.ref] = Box(box.kind, items, keys, box.rest, box.cls)
 
 
 def _define(run: Run, node: ir.Define) -> None:
@@ -317,8 +283,6 @@ def _define(run: Run, node: ir.Define) -> None:
         _define_class(run, what)
         return
     target = FunctionTarget(what, run.frame.module, run.frame, None)
-    for mark in what.decorators:
-        value_of(run, mark)
     if what.owner and what.kind == "method":
         owner = run.state.get((run.frame.module.frame.key, what.owner))
         cls = owner.target if owner is not None and isinstance(owner.target, ClassTarget) else None
@@ -327,8 +291,20 @@ def _define(run: Run, node: ir.Define) -> None:
             cls.methods.setdefault(what.name, target)
         bind(run, f"{what.owner}.{what.name}", Value(target=target))
     else:
-        bind(run, what.name, Value(target=target, qual=f"{run.frame.module.name}.{what.name}"))
+        made = Value(target=target, qual=f"{run.frame.module.name}.{what.name}")
+        bind(run, what.name, _decorated(run, what, made))
     run.frame.nested.append(target)
+
+
+def _decorated(run: Run, what: ir.Function, made: Value) -> Value:
+    """What decorators of the project make of a function; others leave it as it is."""
+    for mark in reversed(what.decorators):
+        decorator = value_of(run, mark)
+        if isinstance(decorator.target, FunctionTarget):
+            wrapped = invoke(run, decorator.target, [made], {}, what.span)
+            if wrapped is not None and isinstance(wrapped.target, FunctionTarget):
+                made = Value(target=wrapped.target, qual=made.qual)
+    return made
 
 
 _ENUM: Final = re.compile(r"(^|\.)(enum\.)?(Str|Int)?Enum$")
@@ -344,7 +320,8 @@ def _define_class(run: Run, what: ir.Class) -> None:
     for one in what.body:
         if isinstance(one, ir.Define) and isinstance(one.what, ir.Function):
             method = FunctionTarget(one.what, before.module, before, target)
-            target.methods[one.what.name] = method
+            setter = any(ir.last_name(mark) == "setter" for mark in one.what.decorators)
+            target.methods[f"{one.what.name}=" if setter else one.what.name] = method
             before.nested.append(method)
         elif isinstance(one, ir.Assign) and one.value is not None:
             for name in one.targets:
@@ -354,8 +331,8 @@ def _define_class(run: Run, what: ir.Class) -> None:
             _define(run, one)
 
 
-_TABLE: Final[dict[type, Callable[[Run, Any], None]]] = {
-    ir.Assign: _assign, ir.Evaluate: _evaluate, ir.Return: _return, ir.If: _if, ir.Match: _match, ir.Loop: _loop,
+_TABLE: Final[dict[type, Callable[[Run, Any], object]]] = {
+    ir.Assign: _assign, ir.Evaluate: _evaluate, ir.Return: _return, ir.If: _if, ir.Match: match, ir.Loop: _loop,
     ir.Try: _try, ir.With: _with, ir.Block: _block, ir.Raise: _raise, ir.Jump: _jump, ir.Delete: _delete,
-    ir.Define: _define, ir.Import: bring,
+    ir.Define: _define, ir.Import: bring, ir.Outer: _outer,
 }  # fmt: skip

@@ -28,6 +28,8 @@ MAX_CONST: Final = 4_000
 """Characters of a constant that is computed; a longer one is forgotten."""
 MAX_TRAIL: Final = 12
 MAX_QUAL: Final = 120
+DEFAULT: Final = ("default",)
+"""The place in a defaultdict where what makes its entries is kept."""
 EVERYTHING: Final = "*"
 """Cleared for every kind of sink."""
 
@@ -182,18 +184,32 @@ class ClassTarget:
 class ModuleInfo:
     """A file of the project while it is analysed."""
 
-    __slots__ = ("frame", "module", "name", "package", "ran")
+    __slots__ = ("frame", "module", "name", "package", "ran", "routed")
 
     def __init__(self, module: Module, name: str, package: bool) -> None:
         self.module, self.name, self.package = module, name, package
         self.frame = Frame(None, self, None)
         self.ran = False
+        self.routed: set[int] = set()
+        """identities of the functions that are registered as handlers of requests by a call"""
 
 
 class Frame:
     """One activation: where names are bound."""
 
-    __slots__ = ("base", "entry", "exits", "function", "key", "module", "nested", "outer", "returns", "self_value")
+    __slots__ = (
+        "base",
+        "entry",
+        "exits",
+        "foreign",
+        "function",
+        "key",
+        "module",
+        "nested",
+        "outer",
+        "returns",
+        "self_value",
+    )
     count = 0
 
     def __init__(self, outer: Frame | None, module: ModuleInfo, function: Function | None) -> None:
@@ -206,13 +222,15 @@ class Frame:
         self.entry = False
         """analysed as if somebody outside called it"""
         self.nested: list[FunctionTarget] = []
+        self.foreign: dict[str, int] = {}
+        """names that are bound in a frame further out: that frame's key"""
         self.self_value: Value | None = None
 
 
 class Box:
     """A container or an object: known places and what lies at unknown ones."""
 
-    __slots__ = ("cls", "items", "keys", "kind", "rest")
+    __slots__ = ("cls", "items", "keys", "kind", "names", "rest")
 
     def __init__(self, kind: str, items: list[Value] | None = None, keys: dict[Any, Value] | None = None,
                  rest: Value | None = None, cls: ClassTarget | None = None) -> None:  # fmt: skip
@@ -221,6 +239,8 @@ class Box:
         self.keys = keys or {}
         self.rest = rest
         self.cls = cls
+        self.names: Value | None = None
+        """keys that are not known"""
 
     def all(self) -> Iterable[Value]:
         """Every value in it."""
@@ -348,11 +368,11 @@ def join_boxes(a: Box, b: Box) -> Box:
         return a
     rest = a.rest if b.rest is None else b.rest if a.rest is None else join(a.rest, b.rest)
     items: list[Value] | None = None
-    if a.items is not None and b.items is not None and len(a.items) == len(b.items):
-        items = [join(x, y) for x, y in zip(a.items, b.items, strict=True)]
-    elif a.items or b.items:
-        for one in [*(a.items or ()), *(b.items or ())]:
-            rest = one if rest is None else join(rest, one)
+    if a.items is not None and b.items is not None:
+        items = [join(x, y) for x, y in zip(a.items, b.items, strict=False)]
+    known = len(items or ())
+    for one in [*(a.items or ())[known:], *(b.items or ())[known:]]:
+        rest = one if rest is None else join(rest, one)
     keys = dict(a.keys)
     for key, value in b.keys.items():
         keys[key] = join(keys[key], value) if key in keys else value

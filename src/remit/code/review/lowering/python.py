@@ -21,15 +21,18 @@ from remit.code.review.ir import (
     Import,
     Jump,
     Loop,
+    Mapping,
     Match,
     Module,
     Name,
     Opaque,
+    Outer,
     Raise,
     Return,
     Sequence,
     Try,
     With,
+    Wrap,
 )
 from remit.code.review.lowering.python_expressions import PythonExpressions
 
@@ -63,7 +66,7 @@ class PythonLowering(PythonExpressions):
         "raise_statement": "throw", "break_statement": "jump", "continue_statement": "jump",
         "pass_statement": "jump", "import_statement": "imports", "import_from_statement": "imports_from",
         "future_import_statement": "nothing", "delete_statement": "delete", "match_statement": "match",
-        "assert_statement": "check", "global_statement": "nothing", "nonlocal_statement": "nothing",
+        "assert_statement": "check", "global_statement": "outer", "nonlocal_statement": "outer",
         "print_statement": "other_statement", "type_alias_statement": "nothing", "ERROR": "broken",
     }  # fmt: skip
 
@@ -213,6 +216,11 @@ class PythonLowering(PythonExpressions):
         inner = [one for one in node.named_children if one.type != "comment"]
         return Raise(self.span(node), self.expression(inner[0]) if inner else None, cause)
 
+    def outer(self, node: Any) -> Outer:
+        """global, nonlocal."""
+        names = [self.text(one) for one in node.named_children if one.type == "identifier"]
+        return Outer(self.span(node), names, node.type.startswith("global"))
+
     def jump(self, node: Any) -> Jump:
         """pass, break, continue."""
         return Jump(self.span(node), node.type.partition("_")[0])
@@ -267,15 +275,16 @@ class PythonLowering(PythonExpressions):
             patterns: list[Any] = []
             binds: list[str] = []
             open_ended = False
-            for pattern in (p for p in one.named_children if p.type == "case_pattern"):
+            listed = [p for p in one.named_children if p.type == "case_pattern"]
+            for pattern in listed:
                 values, names, whole = self.pattern(pattern)
                 patterns.extend(values)
                 binds.extend(names)
                 open_ended = open_ended or whole
             guard = one.child_by_field_name("guard")
             arms.append(Arm(self.span(one), [] if open_ended else patterns, binds,
-                            self.inner(guard) if guard is not None else None, self.body(one,
-                            "consequence")))  # fmt: skip
+                            self.inner(guard) if guard is not None else None, self.body(one, "consequence"),
+                            self.form(listed[0]) if len(listed) == 1 else None))  # fmt: skip
         return Match(self.span(node), self.field(node, "subject"), arms)
 
     def pattern(self, node: Any) -> tuple[list[Any], list[str], bool]:
@@ -298,6 +307,34 @@ class PythonLowering(PythonExpressions):
         if inner.type in ("string", "integer", "float", "true", "false", "none", "concatenated_string"):
             return [self.expression(inner)], [], False
         return [Opaque(self.span(inner), inner.type, [])], _bound(self, inner), False
+
+    def form(self, node: Any) -> Any:
+        """A pattern of a sequence or a mapping as a target; None for other patterns."""
+        inner = node.named_children[0] if node.named_children else node
+        if inner.type in ("list_pattern", "tuple_pattern"):
+            return Sequence(self.span(inner), "list", [self.part(one) for one in inner.named_children])
+        if inner.type != "dict_pattern":
+            return None
+        keys: list[Any] = []
+        values: list[Any] = []
+        for one in inner.named_children:
+            if one.type == "case_pattern" and len(values) < len(keys):
+                values.append(self.part(one))
+            elif one.type in ("string", "integer"):
+                keys.append(self.expression(one))
+        return Mapping(self.span(inner), keys[: len(values)], values)
+
+    def part(self, node: Any) -> Any:
+        """A pattern inside another: a name, a constant, or a form again."""
+        inner = node.named_children[0] if node.named_children else node
+        if inner.type == "splat_pattern":
+            name = inner.named_children[0] if inner.named_children else inner
+            return Wrap(self.span(inner), "spread", Name(self.span(inner), self.text(name)))
+        if inner.type == "dotted_name" or not node.named_children:
+            return Name(self.span(inner), self.text(inner))
+        if inner.type in ("string", "integer", "true", "false", "none"):
+            return self.expression(inner)
+        return self.form(node) or Name(self.span(inner), "_")
 
 
 def _bound(lowering: PythonLowering, node: Any) -> list[str]:

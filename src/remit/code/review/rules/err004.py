@@ -98,6 +98,7 @@ _ENDING = {
     "rust": frozenset(("panic", "todo", "unimplemented", "unreachable", "std.process.exit", "process.exit")),
 }
 _OPEN = re.compile(r"not (yet )?implemented|\bto" + r"do\b|unreachable", re.I)
+_COMMAND_FILE = re.compile(r"(^|/)(cli|__main__|manage|setup|main)(\.py$|/)")
 _MAIN = re.compile(r"^(main|cli|run|run_cli|_main|init|Must\w*|must\w*)$")
 
 
@@ -106,13 +107,36 @@ def check(file: File) -> Iterable[Hit]:
     names = _ENDING["javascript" if file.language == "typescript" else file.language]
     bases = {id(define.what) for one in classes(file) if _open_class(one) for define in one.body
              if isinstance(define, ir.Define)}  # fmt: skip
+    command = bool(_COMMAND_FILE.search(file.path))
+    bases |= _derived(file)
     for function in production(file):
         if _MAIN.match(function.name) or id(function) in bases or _abstract(function):
             continue
         for node in own_nodes(function):
             said = _ends(node, names, file.language)
-            if said:
+            ends = said.startswith("sys.exit") and (command or _is_command(function))
+            if said and not ends and not _refuses(function, node):
                 yield Hit(node.span, said)
+
+
+def _refuses(function: ir.Function, node: Any) -> bool:
+    """`raise NotImplementedError("no such case")` in a function that does other things."""
+    said = isinstance(node, ir.Raise) and isinstance(node.value, ir.Call) and bool(node.value.args)
+    return said and len(function.body) > 2
+
+
+def _derived(file: File) -> set[int]:
+    """Methods of classes that others of the file derive from, and documented ones that do nothing else: a contract."""
+    named = {ir.last_name(base) for one in classes(file) for base in one.bases}
+    found = [(one, define.what) for one in classes(file) for define in one.body if isinstance(define, ir.Define)]
+    return {id(what) for one, what in found
+            if one.name in named or (isinstance(what, ir.Function) and what.doc and len(what.body) == 2)}  # fmt: skip
+
+
+def _is_command(function: ir.Function) -> bool:
+    """A function that a command-line library calls."""
+    marks = (ir.last_name(one.callee if isinstance(one, ir.Call) else one) for one in function.decorators)
+    return any(mark in ("command", "group", "callback", "result_callback") for mark in marks)
 
 
 def _ends(node: Any, names: frozenset[str], language: str) -> str:

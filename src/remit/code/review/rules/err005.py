@@ -109,7 +109,8 @@ def check(file: File) -> Iterable[Hit]:
         return
     for handler in nodes(file, ir.Handler):
         if not handler.remark and all(_nothing(one) for one in handler.body) and not _remarked(file, handler.span):
-            yield Hit(handler.span, "the error is caught and nothing is done")
+            narrow = file.language == "python" and handler.type is not None and not _BROAD.search(_kinds(handler.type))
+            yield Hit(handler.span, "the error is caught and nothing is done", severity="info" if narrow else "")
     for arm in nodes(file, ir.Arm):
         first = file.lines[arm.span[0] - 1][arm.span[1] :] if arm.span[0] <= len(file.lines) else ""
         if file.language == "rust" and re.match(r"Err\(\w+\)\s*=>\s*(\{\s*\}|\(\))", first):
@@ -122,6 +123,14 @@ def check(file: File) -> Iterable[Hit]:
             and not _remarked(file, node.span)
         ):
             yield Hit(node.span, "the error is tested and nothing is done")
+
+
+_BROAD = re.compile(r"(^|[ .])(Exception|BaseException)( |$)")
+
+
+def _kinds(node: Any) -> str:
+    """The names of the errors that a handler takes."""
+    return " ".join(ir.dotted(one) for one in (node.items if isinstance(node, ir.Sequence) else (node,)))
 
 
 def _nothing(node: Any) -> bool:

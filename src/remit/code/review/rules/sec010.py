@@ -128,10 +128,24 @@ def _html(event: Event, value: Value) -> bool:
     return not any(isinstance(kind, str) and _PLAIN.search(kind) for kind in kinds)
 
 
+_VERBS = frozenset(("get", "post", "put", "delete", "patch", "head", "options", "dispatch_request"))
+
+
+def _registered(event: Event) -> bool:
+    """A handler by a call (`add_url_rule`), or a method of a class of views."""
+    function = event.frame.function
+    if id(function) in event.frame.module.routed:
+        return True
+    held = event.box(event.frame.self_value) if event.frame.self_value is not None else None
+    bases = held.cls.cls.bases if held is not None and held.cls is not None else ()
+    return function is not None and function.name in _VERBS and any(ir.last_name(one) in ("MethodView", "View")
+                                                                    for one in bases)  # fmt: skip
+
+
 def _handler(event: Event, value: Value) -> bool:
     """A handler of Flask and its kind gives back text (not an object that becomes JSON)."""
     function = event.frame.function
-    if function is None or _route(function) is None or event.language != "python":
+    if function is None or event.language != "python" or not (_route(function) is not None or _registered(event)):
         return False
     box = event.box(event.args[0])
     if box is not None:
