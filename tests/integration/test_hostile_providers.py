@@ -182,6 +182,7 @@ ARGUMENTS: list[tuple[str, Any]] = [
     (f'{{"x":{10**40}}}', {"x": 10**40}),
     ("", {}),
     ("  ", {}),
+    ("null", {}),
     *((text, None) for text in (
         DEEP, '{"x":NaN}', '{"x":-Infinity}', '{"x":1e999}', "[1]", '"x"', "null!", '{"x":1}{"y":2}', '{"x":', "\x00",
     )),
