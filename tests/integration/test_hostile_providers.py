@@ -25,6 +25,7 @@ from remit.adapters.providers import http_model
 from remit.adapters.providers._key_echo import KeyMask
 from remit.core.messages import Message
 from remit.core.model import ModelRequest, Reply, StreamEnd, StreamReset, TextDelta, ThinkingDelta, ToolCallDelta
+from remit.core.usage import Usage
 from remit.errors import ModelError
 from remit.ports.http import MAX_BODY_BYTES
 from remit.runtime import Runtime
@@ -104,6 +105,20 @@ def test_no_counts_an_unknown_stop_another_role(wire: str) -> None:
 
 
 @every_wire
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_without_counts_is_not_free(wire: str, stream: bool) -> None:
+    """A server that gives no counts, or only noughts: they are made from the characters, and marked."""
+    family = FAMILIES[wire]
+    body = json.loads(whole_reply(wire, Reply("x" * 400)))
+    for name in ("usage", "usageMetadata"):
+        body.pop(name, None)
+    raw = json.dumps(body).encode()
+    answer = head() + whole(family, family.text("x" * 400), usage=None) if stream else head() + raw
+    seen = ask(wire, Hostile(answer), stream=stream)
+    assert seen.reply is not None and seen.reply.usage == Usage(1, output_tokens=100, estimated=True)
+
+
+@every_wire
 def test_what_comes_after_the_end(wire: str) -> None:
     """Text after the end marker is not part of the reply, in the same bytes or later; gemini has no such marker."""
     family = FAMILIES[wire]
@@ -167,6 +182,7 @@ ARGUMENTS: list[tuple[str, Any]] = [
     (f'{{"x":{10**40}}}', {"x": 10**40}),
     ("", {}),
     ("  ", {}),
+    ("null", {}),
     *((text, None) for text in (
         DEEP, '{"x":NaN}', '{"x":-Infinity}', '{"x":1e999}', "[1]", '"x"', "null!", '{"x":1}{"y":2}', '{"x":', "\x00",
     )),

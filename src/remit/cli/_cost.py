@@ -17,7 +17,7 @@ from remit.ports.journal import Entry, Journal
 
 MAX_RECORDED_USD = 1_000_000.0
 FIELDS = ("run_id", "key", "at_ms", "agent", "model", "status", "input_tokens", "cached_tokens", "output_tokens",
-          "reasoning_tokens", "cost_nano", "cache_write_tokens")  # fmt: skip
+          "reasoning_tokens", "cost_nano", "cache_write_tokens", "estimated")  # fmt: skip
 
 
 def status(args: Any) -> int:

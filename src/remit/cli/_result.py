@@ -22,6 +22,7 @@ def run_result(run: Any) -> dict[str, Any]:
             "cached_tokens": usage.cached_tokens,
             "output_tokens": usage.output_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
+            **({"estimated": True} if usage.estimated else {}),
         },
         "cost_usd": run.cost_usd,
         "tool_calls": run.tool_calls,

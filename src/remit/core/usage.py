@@ -37,6 +37,8 @@ class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
     billed_input_tokens: int = 0
     """what the price counts, where a provider bills other numbers than it counts; 0 with billed_output_tokens = same"""
     billed_output_tokens: int = 0
+    estimated: bool = False
+    """whether the provider gave no counts of a call, and these are made from its characters"""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -53,6 +55,7 @@ class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
             self.output_image_tokens + other.output_image_tokens,
             self.billed_input_tokens + other.billed_input_tokens,
             self.billed_output_tokens + other.billed_output_tokens,
+            self.estimated or other.estimated,
         )
 
 

@@ -189,6 +189,8 @@ def arguments(raw: Any) -> tuple[dict[str, Any], str]:
         value = read_json(raw)
     except ModelError:
         return ({}, "") if not raw.strip() else ({}, raw)
+    if value is None:  # how some servers write that a call has no arguments
+        return {}, ""
     return (value, "") if type(value) is dict else ({}, raw)
 
 

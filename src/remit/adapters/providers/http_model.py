@@ -20,7 +20,7 @@ from remit.errors import Exhausted, ModelError, Unavailable
 from remit.ports.http import HttpClient, HttpReply, HttpRequest
 from remit.ports.provider import Profile
 from remit.ports.secrets import handle_names
-from remit.ports.wire import Codec, StreamDecoder
+from remit.ports.wire import Codec
 
 FIRST_BYTE_S: Final = 60.0  # Source: issue "Foundation", model deadlines
 IDLE_S: Final = 120.0
@@ -121,9 +121,8 @@ class HttpModel:
         except ModelError as error:
             raise self._error(error, answer.body) from None
         body = answer.body
-        if self._masked and (self._masked in body or b"\\u00" in body or b"\\/" in body):  # escapes may hide it
-            reply = self._without_key(reply)
-        return _mended(reply, request) if self._local else reply
+        escapes = b"\\u00" in body or b"\\/" in body
+        return self._finished(reply, request, escapes or self._masked in body)
 
     def stream(self, request: ModelRequest) -> AsyncIterator[StreamEvent]:
         """The same attempt, piece by piece; the last event is StreamEnd."""
@@ -152,15 +151,15 @@ class HttpModel:
                         else:
                             for shown in mask.events(event):
                                 yield shown
-                    if _ended(decoder):
+                    if getattr(decoder, "closed", False):  # those that cannot tell are read to the end of the body
                         await _drain(chunks)
                         break
-                reply = self._without_key(decoder.finish())
+                reply = decoder.finish()
         except ModelError as error:
             raise self._error(error) from None
         except (Unavailable, Exhausted) as error:
             raise self._explained(_transport_error(error, begun)) from error
-        yield StreamEnd(_mended(reply, request) if self._local else reply)
+        yield StreamEnd(self._finished(reply, request, True))
 
     def _sent(self, request: ModelRequest, stream: bool) -> HttpRequest:
         if self._unkeyed:
@@ -219,12 +218,17 @@ class HttpModel:
             else:
                 return
 
-    def _without_key(self, reply: Reply) -> Reply:
-        if not self._masked:
-            return reply
-        from remit.adapters.providers._key_echo import without_key
+    def _finished(self, reply: Reply, request: ModelRequest, hides: bool) -> Reply:
+        """What callers get: without the key, which the reply may hold (`hides`), with counts, its calls mended."""
+        if hides and self._masked:
+            from remit.adapters.providers._key_echo import without_key
 
-        return without_key(reply, self._key)
+            reply = without_key(reply, self._key)
+        if not reply.usage.input_tokens and not reply.usage.output_tokens:
+            from remit.adapters.providers._estimate import estimated  # most servers count
+
+            reply = estimated(reply, request)
+        return _mended(reply, request) if self._local else reply
 
     def _error(self, error: ModelError, body: bytes = b"") -> ModelError:
         """The error without the key, which a provider may repeat in any form of its message."""
@@ -269,11 +273,6 @@ def _mended(reply: Reply, request: ModelRequest) -> Reply:
     from remit.wire.repair import repaired  # small models only
 
     return repaired(reply, request)
-
-
-def _ended(decoder: StreamDecoder) -> bool:
-    """Whether the end marker was seen; decoders that cannot tell are read to the end of the body."""
-    return bool(getattr(decoder, "closed", False))
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:

@@ -139,5 +139,5 @@ def calls(entries: Iterable[Entry]) -> Iterable[dict[str, Any]]:
                 "cached_tokens": usage.cached_tokens, "output_tokens": usage.output_tokens,
                 "reasoning_tokens": usage.reasoning_tokens,
                 "cost_nano": event.cost_nano if isinstance(event, EffectDone) else None,
-                "cache_write_tokens": usage.cache_write_tokens,
+                "cache_write_tokens": usage.cache_write_tokens, "estimated": usage.estimated,
             }  # fmt: skip
