@@ -22,6 +22,7 @@ from typing import Any
 import psycopg
 
 ROLE = "remit_app"
+TOOLS = "remit_tools"
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 START_S = 60
 _numbers = itertools.count()
@@ -77,6 +78,8 @@ class Server:
         with self.admin() as connection:
             connection.execute(f"CREATE ROLE {ROLE} LOGIN")
             connection.execute(f"GRANT CREATE ON DATABASE postgres TO {ROLE}")
+            connection.execute(f"CREATE ROLE {TOOLS} LOGIN")
+            connection.execute(f"CREATE SCHEMA {TOOLS} AUTHORIZATION {TOOLS}")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 STEP_TIMEOUT_S: Final = 300.0  # Source: spec/teams.md 12
 MAX_STEP_CHARS: Final = 8 * 1024 * 1024
 DEFAULT_RETRY: Final = Retry()
+_PLAIN: Final = frozenset((str, int, bool, type(None)))  # types of values that JSON has as they are
 Result = TypeVar("Result")
 _encode: Final = msgspec.json.Encoder(enc_hook=encode_foreign).encode
 
@@ -258,6 +259,8 @@ def _arguments(tool: Tool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dic
     named = {**dict(zip(fields, args, strict=False)), **kwargs}
     if len(named) < len(args) + len(kwargs):
         raise Invalid("arguments_invalid", f"{tool.name}: an argument was given twice")
+    if all([type(value) in _PLAIN for value in named.values()]):
+        return named
     try:
         found: dict[str, Any] = msgspec.to_builtins(named, enc_hook=encode_foreign)
     except (TypeError, ValueError, RecursionError) as e:
@@ -270,7 +273,7 @@ def _decode(text: str, kind: Any) -> Any:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text  # a person said that it was done; its output is lost
-    if kind is Any or kind is inspect.Signature.empty:
+    if kind is Any or type(value) is kind or kind is inspect.Signature.empty:
         return value
     try:
         return decode_as(kind, value)

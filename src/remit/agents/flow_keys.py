@@ -9,8 +9,6 @@ their order a matter of luck, and are refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -22,12 +20,13 @@ ROOT: Final = "wf"
 class Branch:
     """One line of execution."""
 
-    __slots__ = ("_busy", "_counts", "_keys", "at", "prefix")
+    __slots__ = ("_counts", "_keys", "at", "busy", "prefix")
 
     def __init__(self, keys: Keys, prefix: str) -> None:
         self._keys = keys
         self._counts: dict[str, int] = {}
-        self._busy = ""
+        self.busy = ""
+        """what is under way"""
         self.prefix = prefix
         self.at = 0
         """how many recorded things have been asked for"""
@@ -60,20 +59,32 @@ class Branch:
         """Whether the journal holds more of this branch than the code has asked for."""
         return self.at < len(self._keys.recorded.get(self.prefix, ()))
 
-    @contextmanager
-    def alone(self, name: str) -> Iterator[None]:
-        """Around one thing; raises usage_invalid when another one of this branch is under way."""
-        if self._busy:
+    def alone(self, name: str) -> Alone:
+        """Around one thing; entering raises usage_invalid when another one of this branch is under way."""
+        return Alone(self, name)
+
+
+class Alone:
+    """What `Branch.alone` gives; a plain class, because it stands around every step."""
+
+    __slots__ = ("_branch", "_name")
+
+    def __init__(self, branch: Branch, name: str) -> None:
+        self._branch = branch
+        self._name = name
+
+    def __enter__(self) -> None:
+        branch = self._branch
+        if branch.busy:
             raise Invalid(
                 "usage_invalid",
-                f"{name} while {self._busy} of {self.prefix} is under way",
+                f"{self._name} while {branch.busy} of {branch.prefix} is under way",
                 hint="Run things side by side with flow.gather: it gives each its own keys.",
             )
-        self._busy = name
-        try:
-            yield
-        finally:
-            self._busy = ""
+        branch.busy = self._name
+
+    def __exit__(self, *_: object) -> None:
+        self._branch.busy = ""
 
 
 class Keys:

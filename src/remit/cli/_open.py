@@ -37,7 +37,7 @@ def journal_of(settings: Settings, tenant: str = "") -> str:
 
     given = {"password": settings["journal.password"], "tenant": tenant or settings["journal.tenant"]}
     for name, value in given.items():
-        if value and f"{name}=" not in spec:
+        if value and f"?{name}=" not in spec and f"&{name}=" not in spec:
             spec += f"{'&' if '?' in spec else '?'}{name}={quote(value, safe=':/')}"
     return spec
 

@@ -4,7 +4,8 @@ A commit of the log writes four to five pages and signs a checkpoint: for one ev
 So where a run alone waits for a fast disk, its events are first *landed*: one statement puts them into `landed`, where
 they are one page, under FULL as all else. Whoever writes to the file next (this process after FOLD_S or MOST rows, or
 any other) first *folds* them inside its own transaction: heads, events, one signed checkpoint for all of them. Nobody
-reads past landed events: a reading connection that meets some has them folded first.
+reads past landed events: a reading connection that meets some has them folded first (it waits for another's
+transaction READER_MS at most: then it reads what the log has).
 
 What a landed row proves: `proof` is an HMAC, under a key derived from the log's signing key, of the log's id, the
 position and the entry's hash. So who can write to the file, and has no key, can neither add nor change one, nor move
@@ -43,6 +44,7 @@ from remit.journal.witness import End, KeptEnd
 from remit.ports.journal import Entry
 
 FOLD_S: Final = 0.1
+READER_MS: Final = 250
 MOST: Final = 256  # rows before a fold is due at once
 LARGEST: Final = 8  # events of one landing
 MAX_BYTES: Final = 16 * 1024  # of their bodies: more is no longer a page or two
@@ -85,7 +87,7 @@ class Landing:
     def __init__(self, connection: apsw.Connection, log: SignedLog, busy_timeout_ms: int, end: KeptEnd) -> None:
         self._connection = connection
         self._log = log
-        self._busy_timeout_ms = busy_timeout_ms
+        self.busy_timeout_ms = busy_timeout_ms
         self._end = end
         self._own: list[Entry] = []
         """what this process landed since the last fold, in order"""
@@ -144,8 +146,7 @@ class Landing:
             connection.execute("DELETE FROM landed")
         else:
             while rows := [_Row(*row) for row in connection.execute(_READ)]:
-                if log.size != rows[0].position - 1:
-                    log.reload(connection)
+                log.reload(connection)
                 self._move(*self._checked(rows))
                 connection.execute("DELETE FROM landed WHERE position <= ?", (rows[-1].position,))
         self._stopped = False
@@ -171,11 +172,14 @@ class Landing:
         except (apsw.BusyError, apsw.ConstraintError):
             return False  # another process writes, or landed events of its own
         finally:
-            connection.set_busy_timeout(self._busy_timeout_ms)
+            connection.set_busy_timeout(self.busy_timeout_ms)
 
     def _checked(self, rows: Sequence[_Row]) -> tuple[list[Entry], dict[str, int]]:
-        """(the entries, the seq in `runs` of each of their runs); raises at the first row that is not proven."""
-        position = self._log.size
+        """(the entries, the seq in `runs` of each of their runs); raises at the first row that is not proven.
+
+        The log may be further than where they were landed, when a process that knows no landing wrote to the file.
+        """
+        position = min(self._log.size, rows[0].position - 1)
         ends: dict[str, Entry] = {}
         bases: dict[str, int] = {}
         entries: list[Entry] = []
@@ -221,8 +225,8 @@ def landed_problems(connection: apsw.Connection, folder: str, size: int) -> tupl
     if key is None:
         return size, ["log: its newest events are not signed yet, and the key that proves them is not here"]
     ends: dict[str, Entry] = {}
-    for row in map(_Row._make, found):
-        size += 1
+    for count, row in enumerate(map(_Row._make, found)):
+        size = min(size, row.position - 1) + 1 if not count else size + 1
         before = ends.get(row.run_id) or _head(connection, row.run_id)
         fault = _fault(row, before, size)
         if not fault and not compare_digest(row.proof, key(_proven(name, size, row.hash))):

@@ -17,7 +17,7 @@ import apsw
 
 from remit.errors import RemitError, Unavailable
 from remit.journal.commit import Part, begin, rollback
-from remit.journal.landing import Landing
+from remit.journal.landing import READER_MS, Landing
 from remit.journal.log import SignedLog
 from remit.journal.pace import Pace
 from remit.journal.pending import Pending
@@ -66,7 +66,13 @@ class LoopWriter(Writer):
     def fold(self) -> None:
         """Move what is landed into the log now, for a reader; blocks. What fails is left to the next commit."""
         with self._hand:
-            self._fold()
+            if self._connection.in_transaction:
+                return
+            try:
+                self._connection.set_busy_timeout(READER_MS)
+                self._fold()
+            finally:
+                self._connection.set_busy_timeout(self._landing.busy_timeout_ms)
 
     # ---- in an event loop's thread
 

@@ -91,7 +91,11 @@ class Pending:
 
     def cut(self, room: int) -> tuple[Part | None, int, int]:
         """Take at most `room` entries: (part or None when there is nothing to write, entries taken, their bytes)."""
-        entries = [self.entries.popleft() for _ in range(min(len(self.entries), room))]
+        if len(self.entries) <= room:
+            entries = list(self.entries)
+            self.entries.clear()
+        else:
+            entries = [self.entries.popleft() for _ in range(room)]
         size = sum([len(entry.body) for entry in entries])
         if self.failure is not None:
             return None, len(entries), size

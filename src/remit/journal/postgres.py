@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from remit.core.tools import Tool
 from remit.errors import Conflict, Invalid
@@ -41,6 +41,9 @@ from remit.journal.witness import Witnesses
 from remit.journal.writer import Writer
 from remit.ports.bus import READY
 from remit.ports.clock import Clock
+
+if TYPE_CHECKING:
+    from remit.journal.postgres_tools import PostgresTools
 
 OWNER_SPACE: Final = 0x72656D74  # "remt": the first number of owners' advisory locks
 _ALIVE: Final = (
@@ -160,6 +163,8 @@ class PostgresJournal(StoredJournal):
         self._ring = self._parked
         self._sealing = Sealing(at_rest.payloads) if at_rest.payloads is not None else None
         self._bus: NotifyBus | None = None
+        self._sealed = at_rest.payloads is not None and at_rest.payloads.sealing
+        self._tools: PostgresTools | None = None
         self._limits = PostgresLimits(address)
         self._read_lock = threading.RLock()
         self._reader = Connection(address)
@@ -184,9 +189,21 @@ class PostgresJournal(StoredJournal):
         return await self.writer.call(command)
 
     async def transact(self, key: str, tool: Tool, values: dict[str, Any], context: Any) -> str:
-        """Refuse: a tool that got this session's rights could write into the journal's own tables (value_invalid)."""
-        raise Invalid("value_invalid", f"{tool.name} is transactional, which needs a journal in a file or in memory",
-                      hint="Declare it idempotent, and give the key to its own database.")  # fmt: skip
+        """Perform a transactional tool under the role that the address names for them; see postgres_tools.py.
+
+        Raises value_invalid where it names none, or contents are sealed (the result would stand there in the open).
+        """
+        if not self.address.tools or self._sealed:
+            raise Invalid(
+                "value_invalid",
+                f"{tool.name} is transactional: in Postgres that needs a role of its own, and no sealed contents",
+                hint="Add ?tools=ROLE to the journal's address (docs/how-to/scale-out.md), or declare it idempotent.",
+            )
+        if self._tools is None:
+            from remit.journal.postgres_tools import PostgresTools  # few journals have such tools
+
+            self._tools = PostgresTools(self.address)
+        return await self._tools.perform(key, tool, values, context)
 
     def follow(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener("")` ("look at all runs") in this loop when any process submits or answers one.
@@ -207,6 +224,8 @@ class PostgresJournal(StoredJournal):
         if self._bus is not None:
             await self._bus.aclose()
         self._limits.close()
+        if self._tools is not None:
+            self._tools.close()
         await super().aclose()
 
     def limits(self) -> PostgresLimits:

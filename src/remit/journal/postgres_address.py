@@ -6,6 +6,8 @@ libpq uses what it finds itself (peer authentication, a password file). The quer
     tenant    whose rows these are; "default" when unset. Row-level security shows no others
     schema    of the tables, "remit" when unset
     password  the reference
+    tools     the role of transactional tools (postgres_tools.py), which has no rights on the journal; unset = refused
+    tools_password  its reference
     host      a socket folder, for `postgres://USER@/DATABASE?host=FOLDER`
     sslmode, sslrootcert, sslcert, sslkey    as libpq has them; to another machine sslmode is verify-full when unset
 
@@ -23,10 +25,12 @@ from msgspec import Struct
 
 from remit.errors import Invalid
 
-KEYS: Final = ("tenant", "schema", "password", "host", "sslmode", "sslrootcert", "sslcert", "sslkey")
+_LIBPQ: Final = ("host", "sslmode", "sslrootcert", "sslcert", "sslkey")
+KEYS: Final = ("tenant", "schema", "password", "tools", "tools_password", *_LIBPQ)
 MAX_SECRET_BYTES: Final = 16 * 1024
 CONNECT_S: Final = 10
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_ROLE: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _SSL: Final = ("disable", "require", "verify-ca", "verify-full")
 # Keep-alive: a machine that is gone is noticed by both ends within 25 s, and its runs can be taken over.
@@ -49,6 +53,10 @@ class Address(Struct, frozen=True):
     schema: str
     password: str = ""
     """the reference"""
+    tools: str = ""
+    """the role of transactional tools; "" = there are none"""
+    tools_password: str = ""
+    """its reference"""
 
     @property
     def name(self) -> str:
@@ -63,6 +71,15 @@ class Address(Struct, frozen=True):
         found["options"] = f"-c search_path={self.schema} {_SERVER}"
         if self.password:
             found["password"] = _secret(self.password)
+        return found
+
+    def tools_connection(self) -> dict[str, Any]:
+        """The parameters of a session as the tools' role, with its own search_path; raises config_invalid."""
+        found = {**self.parameters, "user": self.tools, "connect_timeout": CONNECT_S, **_KEEPALIVE}
+        found["application_name"] = "remit tools"
+        found["options"] = "-c idle_in_transaction_session_timeout=120s"
+        if self.tools_password:
+            found["password"] = _secret(self.tools_password)
         return found
 
 
@@ -94,10 +111,26 @@ def parse_address(spec: str) -> Address:
     parameters |= {name: query[name] for name in ("sslrootcert", "sslcert", "sslkey") if query.get(name)}
     parameters["sslmode"] = _ssl_mode(host, query.get("sslmode", ""))
     reference = query.get("password", "")
+    _check_reference(reference)
+    found = {key: value for key, value in parameters.items() if value}
+    return Address(found, tenant, schema, reference, *_tools(query, str(found.get("user", ""))))
+
+
+def _tools(query: dict[str, str], user: str) -> tuple[str, str]:
+    """The role of transactional tools, and the reference of its password."""
+    role, reference = query.get("tools", ""), query.get("tools_password", "")
+    if (role or reference) and not _ROLE.fullmatch(role):
+        raise _wrong("tools is a role's name: [a-z0-9_], at most 63 characters")
+    if role and role == user:
+        raise _wrong("tools is another role than the journal's")
+    _check_reference(reference)
+    return role, reference
+
+
+def _check_reference(reference: str) -> None:
     kind, _, name = reference.partition(":")
     if reference and (kind not in ("env", "file") or not name):
         raise _wrong("its password is not a reference (the value is not shown); write env:NAME or file:PATH")
-    return Address({key: value for key, value in parameters.items() if value}, tenant, schema, reference)
 
 
 def _ssl_mode(host: str, given: str) -> str:

@@ -155,6 +155,8 @@ class Writer:
         if not pending.queued:
             pending.queued = True
             self._ready.append(pending)
+        elif self._state == _RUNNING:
+            return  # it was seen to when it was queued
         if self._state == _RUNNING:
             self._put_off()
         else:

@@ -192,10 +192,11 @@ class Context(Generic[Deps]):
 
     @property
     def transaction(self) -> Any:
-        """The journal's open SQLite transaction, for a tool with effect="transactional".
+        """An open transaction in the journal's database, for a tool with effect="transactional".
 
-        `transaction.execute(sql, values)` returns the rows. What it writes becomes durable together with the call's
-        outcome, or not at all. Tables of the tool's own only: names that begin with `app_`.
+        `transaction.execute(sql, values)` returns the rows. What it writes becomes durable together with the mark that
+        the call is done, or not at all. Tables of the tool's own only: in a file those whose names begin with `app_`,
+        in Postgres what the tools' role may use (there values are %s, and a failed statement ends the call).
         """
         lent = self._handles.transaction
         if lent is None:

@@ -200,6 +200,45 @@ def test_only_small_plain_events_are_landed(tmp_path: Path) -> None:
     run(path, case)
 
 
+def test_a_process_that_knows_no_landing_may_write_in_between(tmp_path: Path) -> None:
+    """An earlier version that had the file open takes the positions of landed events: they come after its own."""
+    path = crashed(tmp_path)
+
+    async def older() -> None:
+        journal = SqliteJournal(path, CountingClock())
+        journal.writer._log.fold = None
+        await journal.create("run_1", STARTED).release("waiting")
+        journal.writer._landing._own.clear()
+        await journal.aclose()
+
+    asyncio.run(older())
+    assert problems(path) == []
+
+    async def case(journal: SqliteJournal) -> None:
+        assert [len(journal.read(name)) for name in ("run_0", "run_1")] == [EVENTS + 1, 1]
+        assert journal.verify() == []
+
+    run(path, case)
+
+
+def test_a_reader_does_not_wait_long_for_another_transaction(tmp_path: Path) -> None:
+    """While somebody holds the file, what the log has is read; afterwards all of it."""
+    path = tmp_path / "journal.db"
+
+    async def case(journal: SqliteJournal) -> None:
+        await land(journal)
+        other = apsw.Connection(str(path))
+        other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        assert len(journal.read("run_0")) == 1
+        assert time.monotonic() - begun < 5
+        other.execute("ROLLBACK")
+        other.close()
+        assert len(journal.read("run_0")) == EVENTS + 1
+
+    run(path, case)
+
+
 ALTERED = {
     "body": "UPDATE landed SET body = CAST(replace(CAST(body AS TEXT), 'none', 'gone') AS BLOB) WHERE position = 3",
     "hash": "UPDATE landed SET hash = zeroblob(32) WHERE position = 6",

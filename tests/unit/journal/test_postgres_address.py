@@ -64,3 +64,19 @@ def test_the_password_is_read_from_its_reference(tmp_path: Path, monkeypatch: py
         with pytest.raises(RemitError) as caught:
             parse_address(f"postgres://app@db/remit?password={missing}").connection()
         assert caught.value.code == "config_invalid"
+
+
+def test_the_tools_role_is_another_one_with_a_reference_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its session has the journal's server and its own login and search_path; the journal's name does not change."""
+    monkeypatch.setenv("TOOLS_PASSWORD", "hidden")
+    spec = "postgres://app@db.example.org/remit?tools=tools&tools_password=env:TOOLS_PASSWORD"
+    found = parse_address(spec)
+    connection = found.tools_connection()
+    assert (connection["user"], connection["password"], connection["sslmode"]) == ("tools", "hidden", "verify-full")
+    assert "search_path" not in connection["options"]
+    assert found.name == parse_address("postgres://app@db.example.org/remit").name
+    for query in ("tools=app", "tools=a;b", "tools_password=env:X", "tools=tools&tools_password=plain"):
+        with pytest.raises(RemitError) as caught:
+            parse_address(f"postgres://app@db.example.org/remit?{query}")
+        assert caught.value.code == "value_invalid"
+        assert "plain" not in str(caught.value)
