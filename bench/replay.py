@@ -57,7 +57,7 @@ def main() -> None:
                     differed += not same
                     if not same:
                         print(f"{commit} differs", file=sys.stderr, flush=True)
-                if at % 10 == 9:
+                if at % 5 == 4:
                     print(f"at {at + 1} of {len(commits)}: {compared} compared, {differed} differ; {warm:.0f} s CPU "
                           f"with the cache, {cold:.0f} s cold", file=sys.stderr, flush=True)  # fmt: skip
         finally:

@@ -63,10 +63,14 @@ def bases_of(scope: Scope, cls: Obj) -> list[Obj]:
 
 def attribute(scope: Scope, bases: Values, name: str, line: int) -> Values:
     """What `.name` of any of these may be."""
-    found: Values = NOTHING
-    for base in scope.concrete(bases):
+    bases = scope.concrete(bases)
+    if len(bases) == 1:
+        (base,) = bases
+        return _ONE[base.kind](scope, base, name, line)  # type: ignore[no-any-return]  # the table's values are untyped
+    found: set[Obj] = set()
+    for base in bases:
         found |= _ONE[base.kind](scope, base, name, line)
-    return found
+    return frozenset(found)
 
 
 def class_attribute(scope: Scope, order: list[Obj], name: str) -> tuple[Values, Obj | None]:
@@ -83,6 +87,8 @@ def class_attribute(scope: Scope, order: list[Obj], name: str) -> tuple[Values, 
 
 def bound(scope: Scope, values: Values, receiver: Obj, line: int) -> Values:
     """Class attributes as an instance gives them."""
+    if not values:
+        return NOTHING
     made: set[Obj] = set()
     for value in values:
         if value.kind != o.FUNC or "static" in value.marks:
@@ -103,10 +109,13 @@ def bound(scope: Scope, values: Values, receiver: Obj, line: int) -> Values:
 def _instance(scope: Scope, base: Obj, name: str, line: int) -> Values:
     order = order_of(scope, base.a)
     found: Values = NOTHING
-    make = scope.cells.make
+    cells = scope.cells
+    make = cells.make
     for cls in order:
         if cls.kind == o.CLASS:
-            found |= scope.cells.read(make.get(o.INST, cls.name, cls), name)
+            values = cells.read(make.instance(cls), name)
+            if values:
+                found = found | values if found else values
     values, holder = class_attribute(scope, order, name)
     if holder is not None and holder.kind == o.EXT:
         return found or frozenset((make.get(o.EXT_MEMBER, f"{holder.name}.{name}"),))

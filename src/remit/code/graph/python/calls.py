@@ -60,11 +60,14 @@ def enter(scope: Scope, function: Obj, given: Given, receiver: Obj | None) -> Va
 def bind(scope: Scope, function: Obj, given: Given) -> dict[str, Values]:
     """Write arguments into parameters; what was given under each name, where that is certain."""
     params = function.ir[F_PARAMS]
-    plain = [p for p in params if p[1] == 0]
-    rest = next((p for p in params if p[1] == 2), None)
-    extra = next((p for p in params if p[1] == 3), None)
+    if function.made is None:
+        function.made = _shape(params)
+    plain, rest, extra = function.made
     passed: dict[str, Values] = {}
     at = 0
+    certain = True
+    if not params and not given:
+        return passed
     for kind, name, values in given:
         if kind == 0:
             _positional(scope, function, (plain, rest), at, values, passed)
@@ -76,13 +79,21 @@ def bind(scope: Scope, function: Obj, given: Given) -> dict[str, Values]:
             passed.clear()
         else:
             _spread_names(scope, function, scope.concrete(values), extra)
-    if any(kind > 1 for kind, _, _ in given):
+        certain = certain and kind < 2
+    if not certain:
         return {}
     for parameter in params:
         # A default that was not overridden is in the cell; a given one is exact.
         if parameter[0] not in passed and parameter[1] < 2:
             passed[parameter[0]] = scope.cells.read(function, "d:" + parameter[0])
     return passed
+
+
+def _shape(params: Any) -> tuple[Any, Any, Any]:
+    """(by position, the one that takes further positions, the one that takes further names)."""
+    plain = [p for p in params if p[1] == 0]
+    rest = next((p for p in params if p[1] == 2), None)
+    return plain, rest, next((p for p in params if p[1] == 3), None)
 
 
 def _positional(  # one argument and where it goes
@@ -137,7 +148,7 @@ def _spread_names(scope: Scope, function: Obj, values: Values, extra: Any) -> No
 
 def instantiate(scope: Scope, cls: Obj, given: Given, line: int, reason: str = "call") -> Values:
     """Make an instance: `__new__` and `__init__` of the resolution order, or an outside base's."""
-    made = scope.cells.make.get(o.INST, cls.name, cls)
+    made = scope.cells.make.instance(cls)
     order = order_of(scope, cls)
     for name in ("__new__", "__init__"):
         values, holder = class_attribute(scope, order, name)

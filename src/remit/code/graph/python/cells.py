@@ -75,11 +75,14 @@ class Cells:
         cell = owner.held.get(key)
         if cell is None:
             cell = owner.held[key] = Cell()
-        if self.reader is not None:
-            if owner.remote and not cell.readers:
+        reader = self.reader
+        if reader is not None:
+            readers = cell.readers
+            if owner.remote and not readers:
                 found = self.asked[owner, key] = self._pull(owner, key)
-                cell.values = self._cut(cell.values, found)
-            cell.readers.add(self.reader)
+                if found:
+                    cell.values = self._cut(cell.values, found)
+            readers.add(reader)
         return cell.values
 
     def held(self, owner: Obj, key: Any) -> Values:

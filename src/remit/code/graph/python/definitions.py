@@ -73,7 +73,7 @@ def instances(scope: Scope, annotation: Any) -> Values:
         edges = dict(scope.edges)
         values = scope.concrete(value_of(scope, annotation))
         scope.edges = edges
-        return frozenset(make.get(o.INST, v.name, v) for v in values if v.kind == o.CLASS)
+        return frozenset(make.instance(v) for v in values if v.kind == o.CLASS)
     if kind == "k" and isinstance(annotation[1], str):
         return _forward(scope, annotation[1])
     found: Values = NOTHING
@@ -128,7 +128,7 @@ def _receive(scope: Scope, function: Obj) -> None:
     if not params or ("static" in function.marks and function.ir[F_NAME] != "__new__"):
         return
     by_class = "class" in function.marks or function.ir[F_NAME] == "__new__"
-    receiver = scope.owner if by_class else scope.cells.make.get(o.INST, scope.owner.name, scope.owner)
+    receiver = scope.owner if by_class else scope.cells.make.instance(scope.owner)
     scope.cells.write(function, "p:" + params[0][0], frozenset((receiver,)))
 
 

@@ -53,6 +53,8 @@ class Live:
         self.start = start
         """what it said and read before is as recorded"""
         self.done = -1
+        self.behind = start > (0, -1)
+        """whether recorded input before `start` is still to be given to it"""
         self.heard: dict[int, list[tuple[str, bytes]]] = {}
         self.said: dict[int, dict[str, bytes]] = {}
         self.seen: dict[tuple[int, str, bytes], list[bytes]] = {}
@@ -165,9 +167,12 @@ class Exchange:
 
     def _catch_up(self, live: Live, rank: int, now: Time) -> None:
         """Give it the recorded input of all times before `now` and before its start."""
+        if not live.behind:
+            return
         for sweep in sorted({0, 1, *live.heard}):
             if live.done < sweep and (sweep, rank) < min(now, live.start):
                 live.activate(sweep, sorted(live.heard.get(sweep, ())))
+        live.behind = now < live.start
 
     def _read(self, reader: str, path: str, place: bytes) -> list[bytes]:
         """What a cell of a module holds at the time of its reader, which is at work."""

@@ -67,7 +67,11 @@ def _past(scope: Scope, name: str) -> Values:
 
 
 def _name(scope: Scope, ir: Any) -> Values:
-    return lookup(scope, ir[1])
+    name = ir[1]
+    found = scope.env.get(name)
+    if found is not None and name not in scope.declared and scope.owner not in scope.cells.foreign:
+        return found
+    return lookup(scope, name)
 
 
 def _attribute(scope: Scope, ir: Any) -> Values:

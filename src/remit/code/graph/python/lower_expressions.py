@@ -25,6 +25,7 @@ _COMPREHENSIONS: Final = {
     "list_comprehension": "List", "set_comprehension": "Set", "generator_expression": "Iter",
     "dictionary_comprehension": "Dict",
 }  # fmt: skip
+_SILENT: Final = ("n", "k", "t")
 _OPERATORS: Final = ("binary_operator", "comparison_operator")
 
 
@@ -135,6 +136,7 @@ class Expressions:
             return ["t", "Str"] if value is None else ["k", value]
         inner = [self.expression(c.child_by_field_name("expression") or c.named_children[0])
                  for c in node.named_children if c.type == "interpolation" and c.named_children]  # fmt: skip
+        inner = effects(inner)
         return ["o", inner, "Str"] if inner else ["t", "Str"]
 
     def _concatenated_string(self, node: Any) -> list[Any]:
@@ -154,9 +156,12 @@ class Expressions:
         return self.expression(inner[0]) if inner else ["o", []]
 
     def _binary_operator(self, node: Any) -> list[Any]:
-        return ["o", [self.expression(leaf) for leaf in _leaves(node)], *_result(node)]
+        made = [self.expression(leaf) for leaf in _leaves(node)]
+        known = _result(node)
+        return ["o", effects(made), *known] if known else ["o", made]
 
-    _comparison_operator = _binary_operator
+    def _comparison_operator(self, node: Any) -> list[Any]:
+        return ["o", effects([self.expression(leaf) for leaf in _leaves(node)])]
 
     def _boolean_operator(self, node: Any) -> list[Any]:
         return ["|", [self.expression(leaf) for leaf in _leaves(node)]]
@@ -165,11 +170,11 @@ class Expressions:
         inner = self.expression(node.child_by_field_name("argument"))
         if inner[0] == "k" and isinstance(inner[1], int) and node.children[0].type == "-":
             return ["k", -inner[1]]
-        return ["o", [inner]]
+        return ["o", effects([inner])]
 
     def _conditional_expression(self, node: Any) -> list[Any]:
         parts = self._all(node)
-        return ["?", parts[1], [parts[0], *parts[2:]]] if len(parts) > 1 else ["o", parts]
+        return ["?", effect(parts[1]), [parts[0], *parts[2:]]] if len(parts) > 1 else ["o", parts]
 
     def _named_expression(self, node: Any) -> list[Any]:
         name = text(node.child_by_field_name("name"))
@@ -215,8 +220,28 @@ class Expressions:
                     if right.is_named:
                         clauses.append([target, self.expression(right)])
             elif child.type == "if_clause":
-                clauses.append([None, self.expression(child.named_children[0])])
+                clauses.append([None, effect(self.expression(child.named_children[0]))])
         return ["C", kind, made, clauses, self.place(), node.start_point[0] + 1]
+
+
+def effects(items: list[Any]) -> list[Any]:
+    """What of expressions whose values nobody needs must still be looked at: what calls or reads an attribute."""
+    made: list[Any] = []
+    for item in items:
+        kind = item[0]
+        if kind in ("o", "|"):
+            made += effects(item[1])
+        elif kind == "L":
+            made += effects(item[2])
+        elif kind not in _SILENT:
+            made.append(item)
+    return made
+
+
+def effect(item: list[Any]) -> list[Any]:
+    """The same of one expression."""
+    made = effects([item])
+    return made[0] if len(made) == 1 else ["o", made]
 
 
 def _is_table(items: Iterable[Any]) -> bool:

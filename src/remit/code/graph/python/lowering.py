@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from remit.code.graph.python.lower_expressions import Expressions, TooDeep, bind, text
+from remit.code.graph.python.lower_expressions import Expressions, TooDeep, bind, effect, effects, text
 
 (
     F_NAME, F_QUAL, F_LINE, F_END, F_PARAMS, F_DECOR, F_BODY, F_FLAGS, F_RETURNS, F_LOCALS, F_FREE, F_DOC, F_HEAD,
@@ -22,6 +22,8 @@ C_NAME, C_QUAL, C_LINE, C_END, C_BASES, C_DECOR, C_BODY, C_LOCALS, C_FIELDS, C_D
 GENERATOR: Final = 1
 ASYNC: Final = 2
 LAMBDA: Final = 4
+_PLAIN: Final = frozenset(["int", "str", "bool", "float", "bytes", "object", "Any"])
+"""Annotations that name no class of a project"""
 _PARAMETERS: Final = {
     "identifier": 0, "default_parameter": 0, "typed_parameter": 0, "typed_default_parameter": 0,
     "list_splat_pattern": 2, "dictionary_splat_pattern": 3,
@@ -86,7 +88,7 @@ class _Scope(Expressions):
                 if statement is not None:
                     made.append(statement)
             elif child.type.endswith(("statement", "expression", "call")):
-                made.append(["e", ["o", self._all(child)]])
+                made.append(["e", ["o", effects(self._all(child))]])
         self.depth -= 1
         return made
 
@@ -109,7 +111,8 @@ class _Scope(Expressions):
             target = self.expression(child.child_by_field_name("left"))
             bind(target, self.assigned)
             return ["+=", target, self.expression(child.child_by_field_name("right"))]
-        return ["e", self.expression(child) if node.named_child_count == 1 else ["o", self._all(node)]]
+        made = effects([self.expression(child)] if node.named_child_count == 1 else self._all(node))
+        return ["e", made[0] if len(made) == 1 else ["o", made]] if made else None
 
     def _assignment(self, node: Any) -> list[Any]:
         targets: list[Any] = []
@@ -126,20 +129,27 @@ class _Scope(Expressions):
         return ["=", targets, self.optional(value), annotation]
 
     def _type(self, node: Any) -> list[Any] | None:
-        if node is None or not node.named_children:
+        inner = node.named_children if node is not None else None
+        if not inner:
             return None
-        return self.expression(node.named_children[0])
+        made = self.expression(inner[0])
+        return ["t", "None"] if made[0] == "n" and made[1] in _PLAIN else made
+
+    def _class_named(self, node: Any) -> list[Any] | None:
+        """The annotation of a parameter or a result, where it may name a class of the project."""
+        made = self._type(node)
+        return None if made is None or made[0] == "t" else made
 
     def _s_return_statement(self, node: Any) -> list[Any]:
         return ["ret", self.optional(next(iter(node.named_children), None))]
 
     def _s_if_statement(self, node: Any) -> list[Any]:
-        arms = [[self.expression(node.child_by_field_name("condition")),
+        arms = [[effect(self.expression(node.child_by_field_name("condition"))),
                  self.block(node.child_by_field_name("consequence"))]]  # fmt: skip
         other: list[Any] | None = None
         for child in node.children_by_field_name("alternative"):
             if child.type == "elif_clause":
-                test = self.expression(child.child_by_field_name("condition"))
+                test = effect(self.expression(child.child_by_field_name("condition")))
                 arms.append([test, self.block(child.child_by_field_name("consequence"))])
             else:
                 other = self.block(child.child_by_field_name("body"))
@@ -153,7 +163,7 @@ class _Scope(Expressions):
         return ["loop", target, items, body, self._else(node), node.start_point[0] + 1]
 
     def _s_while_statement(self, node: Any) -> list[Any]:
-        test = self.expression(node.child_by_field_name("condition"))
+        test = effect(self.expression(node.child_by_field_name("condition")))
         return ["loop", None, test, self.block(node.child_by_field_name("body")), self._else(node), 0]
 
     def _else(self, node: Any) -> list[Any]:
@@ -216,10 +226,10 @@ class _Scope(Expressions):
                 node.start_point[0] + 1]  # fmt: skip
 
     def _s_assert_statement(self, node: Any) -> list[Any]:
-        return ["e", ["o", self._all(node)]]
+        return ["e", ["o", effects(self._all(node))]]
 
     def _s_delete_statement(self, node: Any) -> list[Any]:
-        return ["e", ["o", self._all(node)]]
+        return ["e", ["o", effects(self._all(node))]]
 
     def _s_break_statement(self, node: Any) -> list[Any]:
         return ["stop"]
@@ -291,7 +301,7 @@ class _Scope(Expressions):
                 if pattern.type == "case_pattern":
                     _captures(pattern, self.assigned)
             guard = child.child_by_field_name("guard")
-            test = ["o", self._all(guard)] if guard is not None else ["t", "None"]
+            test = ["o", effects(self._all(guard))] if guard is not None else ["t", "None"]
             arms.append([test, self.block(child.child_by_field_name("consequence"))])
         return ["match", subject, arms]
 
@@ -320,7 +330,7 @@ class _Scope(Expressions):
         outside = (inner.uses | inner.free) - names
         self.free |= outside | inner.declared
         flags |= GENERATOR if inner.yields else 0
-        returns = self._type(node.child_by_field_name("return_type"))
+        returns = self._class_named(node.child_by_field_name("return_type"))
         head = "" if flags & LAMBDA else _head(node)
         doc = "" if flags & LAMBDA else _doc(body_node)
         return [name, inner.qual, node.start_point[0] + 1, node.end_point[0] + 1, parameters, marks, body, flags,
@@ -342,7 +352,7 @@ class _Scope(Expressions):
             name = text(named).lstrip("*")
             inner.assigned.add(name)
             default = self.optional(child.child_by_field_name("value"))
-            made.append([name, kind or after, default, self._type(child.child_by_field_name("type"))])
+            made.append([name, kind or after, default, self._class_named(child.child_by_field_name("type"))])
             if kind == 2:
                 after = 1
         return made

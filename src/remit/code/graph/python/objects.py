@@ -57,6 +57,8 @@ class Obj(int):
     module: Any = None
     outer: tuple[Obj, ...] = ()
     cls: Any = None
+    made: Any = None
+    """of a class: its instance; of a function: its parameters by kind"""
     marks: frozenset[str] = frozenset()
     seen: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
@@ -102,6 +104,13 @@ class Interner:
             if kind == TOKEN:
                 self.tokens.add(found)
         return found
+
+    def instance(self, cls: Obj) -> Obj:
+        """The instance of a class."""
+        made = cls.made
+        if made is None:
+            made = cls.made = self.get(INST, cls.name, cls)
+        return made
 
     def known(self, kind: str, name: str, a: Any = None, b: Any = None) -> Obj | None:
         """The same, if it was made before."""

@@ -25,6 +25,7 @@ class Scope:
         self.cells = cells
         self.owner = owner
         self.module: Obj = owner.module or owner
+        self._tokens = cells.make.tokens
         self.env: dict[str, Values] = {}
         self.slots: dict[tuple[Obj, Any], Values] = {}
         self.paths: dict[tuple[str, str], Values] = {}
@@ -64,7 +65,7 @@ class Scope:
 
     def concrete(self, values: Values) -> Values:
         """The values with parameters as what callers gave."""
-        if values.isdisjoint(self.cells.make.tokens):
+        if not values or values.isdisjoint(self._tokens):
             return values
         made: set[Obj] = set()
         for value in values:

@@ -128,7 +128,7 @@ def _raised(scope: Scope, kinds: Values) -> Values:
     found: set[Obj] = set()
     for kind in kinds | elements(scope, kinds, 0):
         if kind.kind == o.CLASS:
-            found.add(scope.cells.make.get(o.INST, kind.name, kind))
+            found.add(scope.cells.make.instance(kind))
     return frozenset(found)
 
 
