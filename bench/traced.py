@@ -1,6 +1,6 @@
 """The Python call graph against calls that were seen: the tests of a real package run under a profiler.
 
-    python bench/traced.py DIR [--path src] [--package NAME] [--show N] [--sample N] [--trace FILE] [--pytest ARGUMENT]...
+    python bench/traced.py DIR [--path src] [--package NAME] [--show N] [--sample N] [--trace FILE] [--pytest ARGUMENT]
 
 DIR is an unpacked source distribution with its tests. Seen are direct calls from one function of the package to
 another; generators and coroutines are left out (who resumes them need not be who calls them), and what a call of code
@@ -30,13 +30,13 @@ from remit.code.graph.index import index_folder
 PLUGIN = """
 import atexit, json, os, sys, threading
 ROOT, OUT = os.environ["TRACED_ROOT"], os.environ["TRACED_OUT"]
-FRESH, OPTIMIZED, HIDDEN = {}, 1, ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+KNOWN, OPTIMIZED, HIDDEN = {}, 1, ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 seen = {}
 def inside(code):
-    found = FRESH.get(code)
+    found = KNOWN.get(code)
     if found is None:
         name = os.path.realpath(code.co_filename)
-        found = FRESH[code] = name.startswith(ROOT + os.sep)
+        found = KNOWN[code] = name.startswith(ROOT + os.sep)
     return found
 def seek(frame, event, arg):
     if event != "call":
@@ -111,7 +111,7 @@ def inner(name: str, module: str) -> str:
     return "" if name == module else name.removeprefix(module + ".") if module else name
 
 
-def implicit(graph: CodeGraph, package: str) -> set[tuple[str, str]]:
+def implicit(graph: CodeGraph) -> set[tuple[str, str]]:
     """(file, name) of what runs without a call in the text: properties, and methods that operators and `with` run."""
     modules = {s.file: s.name for s in graph.symbols if s.kind == "module"}
     found: set[tuple[str, str]] = set()
@@ -123,9 +123,9 @@ def implicit(graph: CodeGraph, package: str) -> set[tuple[str, str]]:
     return found
 
 
-def report(graph: CodeGraph, seen: Counter[Pair], package: str, show: int, sample: int) -> None:
+def report(graph: CodeGraph, seen: Counter[Pair], show: int, sample: int) -> None:
     """Print the figures."""
-    edges, hidden = edges_of(graph), implicit(graph, package)
+    edges, hidden = edges_of(graph), implicit(graph)
     explicit = [pair for pair in seen if pair[2:] not in hidden]
     for what, pairs in (("explicit calls", explicit), ("all", list(seen))):
         found = sum(pair in edges for pair in pairs)
@@ -162,7 +162,7 @@ def main() -> None:
         rows = traced(args.folder, args.path, package, args.pytest)
         if args.trace:
             Path(args.trace).write_text(json.dumps(rows))
-    report(index_folder(str(source)), pairs_of(rows), package, args.show, args.sample)
+    report(index_folder(str(source)), pairs_of(rows), args.show, args.sample)
 
 
 if __name__ == "__main__":

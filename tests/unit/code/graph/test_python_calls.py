@@ -142,3 +142,35 @@ def test_an_edge_says_where_it_is_and_how_sure() -> None:
         ("main", "main.g", "main.py", 4, "main.py", 2, 0.5),
         ("main", "<builtin>.len", "main.py", 5, None, None, 1.0),
     ]
+
+
+def test_a_subclass_may_stand_where_its_base_is_named() -> None:
+    """A method that calls itself through self, an annotation or a caught class reaches what overrides it."""
+    text = b"""
+class Base:
+    def run(self):
+        return self.step()
+    def step(self): pass
+class Child(Base):
+    def step(self): pass
+class Failure(Exception):
+    def show(self): pass
+class Worse(Failure):
+    def show(self): pass
+def use(one: Base):
+    one.step()
+def guard():
+    try: pass
+    except Failure as error:
+        error.show()
+"""
+    found = {(e.caller, e.callee) for e in index_texts({"m.py": text}).calls()}
+    for caller, callees in {"m.Base.run": ("m.Base.step", "m.Child.step"), "m.use": ("m.Base.step", "m.Child.step"),
+                            "m.guard": ("m.Failure.show", "m.Worse.show")}.items():  # fmt: skip
+        assert {callee for one, callee in found if one == caller} == set(callees)
+
+
+def test_a_cast_gives_back_what_it_is_given() -> None:
+    """typing.cast does not end a flow."""
+    text = b"from typing import cast\nclass A:\n    def f(self): pass\nx = cast('object', A())\nx.f()\n"
+    assert ("m", "m.A.f") in {(e.caller, e.callee) for e in index_texts({"m.py": text}).calls()}

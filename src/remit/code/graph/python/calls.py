@@ -11,6 +11,8 @@ from remit.code.graph.python.objects import ANY, NOTHING, RETURN, YIELD, Obj, Va
 from remit.code.graph.python.scope import Scope
 
 MAX_POSITIONS: Final = 64
+_CASTS: Final = ("typing.cast", "typing_extensions.cast")
+"""Their second argument is what they give back."""
 Given = list[tuple[int, str, Values]]
 """(kind, name, values): kind 0 positional, 1 keyword, 2 *, 3 **"""
 
@@ -188,6 +190,8 @@ def _instance(scope: Scope, callee: Obj, given: Given, line: int, site: Any) -> 
 
 def _ext(scope: Scope, callee: Obj, given: Given, line: int, site: Any) -> Values:
     scope.edge(callee.name, None, line, "call")
+    if callee.name in _CASTS and len(given) > 1:
+        return given[1][2]
     scope.publish()
     hand_over(scope, given, line)
     if callee.name in ("functools.partial", "functools.partialmethod") and given:

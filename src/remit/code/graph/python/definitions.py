@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from remit.code.graph.python import objects as o
+from remit.code.graph.python.attributes import order_of
 from remit.code.graph.python.calls import call
 from remit.code.graph.python.expressions import value_of
 from remit.code.graph.python.lowering import (
@@ -23,7 +24,7 @@ from remit.code.graph.python.lowering import (
     F_QUAL,
     F_RETURNS,
 )  # fmt: skip
-from remit.code.graph.python.objects import NOTHING, RETURN, Obj, Values
+from remit.code.graph.python.objects import NOTHING, OVERRIDING, RETURN, Obj, Values
 from remit.code.graph.python.scope import Scope
 
 _CLASS_RECEIVERS = {"__new__", "__init_subclass__", "__class_getitem__"}
@@ -178,7 +179,12 @@ def _body(scope: Scope, made: Obj, ir: Any) -> None:
     inner.around = scope
     walk(inner, ir[C_BODY])
     inner.publish()
+    above = [cls for cls in order_of(scope, made)[1:] if cls.kind == o.CLASS]
     for name, values in inner.env.items():
-        scope.cells.write(made, name, inner.concrete(values))
+        values = inner.concrete(values)
+        scope.cells.write(made, name, values)
+        functions = frozenset(v for v in values if v.kind == o.FUNC) if above and name[:2] != "__" else NOTHING
+        for cls in above if functions else ():
+            scope.cells.write(cls, OVERRIDING + name, functions)
     scope.classes[made] = inner.edges
     scope.classes.update(inner.classes)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from remit.code.graph.python import objects as o
-from remit.code.graph.python.attributes import attribute, module_attribute
+from remit.code.graph.python.attributes import attribute, bound, module_attribute
 from remit.code.graph.python.builtin_calls import NAMES, merge_into, put
 from remit.code.graph.python.calls import call, elements
-from remit.code.graph.python.objects import ANY, NOTHING, YIELD, Obj, Values
+from remit.code.graph.python.objects import ANY, NOTHING, OVERRIDING, YIELD, Obj, Values
 from remit.code.graph.python.scope import Scope
 
 MAX_ITEMS: Final = 256
@@ -144,10 +144,23 @@ def _slice(scope: Scope, ir: Any) -> Values:
 
 def _call(scope: Scope, ir: Any) -> Values:
     callees = value_of(scope, ir[1])
+    if ir[1][0] == "a" and ir[1][1][0] == "n" and ir[1][1][1] in scope.open:
+        callees |= _overriding(scope, ir[1])
     given = [(kind, name, value_of(scope, value)) for kind, name, value in ir[2]]
     if not callees and ir[1][0] == "a":
         scope.edge(ir[1][2], None, ir[3], "unresolved")
     return call(scope, callees, given, ir[3], ir[4])
+
+
+def _overriding(scope: Scope, ir: Any) -> Values:
+    """Methods of subclasses that may be meant where an instance is known by a class above."""
+    found: Values = NOTHING
+    for base in scope.concrete(lookup(scope, ir[1][1])):
+        if base.kind == o.INST:
+            functions = scope.cells.read(base.a, OVERRIDING + ir[2])
+            if functions:
+                found |= bound(scope, functions, base, ir[3])
+    return found
 
 
 def _constant(scope: Scope, ir: Any) -> Values:

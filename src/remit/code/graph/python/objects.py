@@ -21,6 +21,8 @@ KEYS: Final = "\0keys"
 RETURN: Final = "\0return"
 YIELD: Final = "\0yield"
 BASES: Final = "\0bases"
+OVERRIDING: Final = "o:"
+"""and a name: functions of subclasses that have it"""
 HOMED: Final = frozenset([FUNC, CLASS, INST, CONT, TOKEN, PARTIAL])
 """Kinds that belong to a module: that of their field `a`."""
 

@@ -161,7 +161,9 @@ def _round(cells: Cells, owner: Obj, found: dict[Obj, Edges]) -> None:
 
 def _parameters(scope: Scope, owner: Obj) -> None:
     make = scope.cells.make
-    for name, kind, _, _ in owner.ir[F_PARAMS]:
+    for at, (name, kind, _, annotation) in enumerate(owner.ir[F_PARAMS]):
+        if annotation is not None or (at == 0 and owner.cls is not None):
+            scope.open.add(name)
         if kind == 2:
             values = frozenset((make.get(o.CONT, "Tuple", owner, "*" + name),))
         elif kind == 3:

@@ -33,6 +33,8 @@ class Scope:
         self.dirty_names: dict[str, None] = {}
         self.dirty_slots: dict[tuple[Obj, Any], None] = {}
         self.declared: dict[str, Obj] = {}
+        self.open: set[str] = set()
+        """variables that may hold an instance of a subclass of what is known: `self`, what is annotated or caught"""
         self.missed: set[str] = set()
         """names that were looked for and not found among the variables"""
         self.exits: list[list[Store]] = []

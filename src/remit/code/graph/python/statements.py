@@ -117,6 +117,7 @@ def _try(scope: Scope, ir: Any) -> None:
         values = scope.concrete(value_of(scope, kind)) if kind is not None else NOTHING
         if name:
             scope.bind(name, _raised(scope, values))
+            scope.open.add(name)
         _way(scope, handler, ways)
     left = not ways
     scope.join(ways or [before, after])
