@@ -126,6 +126,26 @@ def test_an_edited_folder_gives_what_a_fresh_one_gives(tmp_path: Path) -> None:
         assert content(index_folder(str(root), cache)) == content(index_folder(str(root)))
 
 
+def test_what_others_read_of_an_edited_module_is_read_again(tmp_path: Path) -> None:
+    """A name, base or result that another file saw, or did not see, is noticed when it comes, changes or goes."""
+    root, cache = tmp_path / "tree", str(tmp_path / "cache.db")
+    user = "from a import A, make\nfrom c import C\ndef use(x: A):\n    x.f()\n    make().g()\n    C().h()\n"
+    written(root, {"u.py": user, "c.py": "import a\nclass C(a.A):\n    def f(self): self.h()\n"})
+    made = "def make(): return A()\n"
+    for text in (
+        "class A: pass\n" + made,
+        "class A:\n    def f(self): pass\n    def h(self): pass\n" + made,
+        "class A:\n    def g(self): pass\n" + made,
+        "class A: pass\n",
+        "class A:\n    h = f = len\n" + made,
+        "class B:\n    def h(self): self.f()\nclass A(B): pass\n",
+        "x = 1\n",
+        "class A: pass\n" + made,
+    ):
+        written(root, {"a.py": text})
+        assert content(index_folder(str(root), cache)) == content(index_folder(str(root)))
+
+
 def test_only_what_an_edit_reaches_is_parsed_and_solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a cache an edit costs one parse, and the files whose input it changes: none for a body or a new function."""
     files = {

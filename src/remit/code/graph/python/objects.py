@@ -109,9 +109,9 @@ class Interner:
 
     def instance(self, cls: Obj) -> Obj:
         """The instance of a class."""
-        made = cls.made
-        if made is None:
-            made = cls.made = self.get(INST, cls.name, cls)
+        if cls.made is None:
+            cls.made = self.get(INST, cls.name, cls)
+        made: Obj = cls.made
         return made
 
     def known(self, kind: str, name: str, a: Any = None, b: Any = None) -> Obj | None:
