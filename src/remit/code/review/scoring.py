@@ -28,7 +28,8 @@ def scored(
         scores[dimension] = round(max(0.0, min(1.0, 1 - penalty)), 4)
     total = round(sum(WEIGHTS[dimension] * score for dimension, score in scores.items()), 4)
     counts = Counter(one.severity for one in found)
-    ranked = sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), -one.confidence, one.file, one.range.line))
+    ranked = sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), -WEIGHTS.get(one.dimension, 0.0),
+                                            -one.confidence, one.file, one.range.line))  # fmt: skip
     return Report(
         verdict(counted, total), total, scores, tuple(ranked[:max_findings]), len(found),
         {severity: counts.get(severity, 0) for severity in SEVERITIES}, files, tuple(missed), tuple(suppressed), known,

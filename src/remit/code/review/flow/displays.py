@@ -12,6 +12,7 @@ from remit.code.review.flow.values import NOTHING, Box, ClassTarget, Value, guar
 
 
 def sequence(run: Run, node: ir.Sequence) -> Value:
+    """A list, tuple or set display."""
     from remit.code.review.flow.expressions import value_of
 
     items: list[Value] = []
@@ -36,6 +37,7 @@ def sequence(run: Run, node: ir.Sequence) -> Value:
 
 
 def mapping(run: Run, node: ir.Mapping) -> Value:
+    """A dict display, an object or a struct literal."""
     from remit.code.review.flow.expressions import value_of
 
     keys: dict[Any, Value] = {}
@@ -70,6 +72,7 @@ def _struct(run: Run, node: ir.Mapping, keys: dict[Any, Value], rest: Value | No
 
 
 def comprehension(run: Run, node: ir.Comprehension) -> Value:
+    """A comprehension: what its element is where the conditions hold."""
     from remit.code.review.flow.expressions import truth, value_of
 
     tested = NOTHING

@@ -89,6 +89,7 @@ def _module_attribute(run: Run, module: ModuleInfo, name: str, qual: str) -> Val
 
 
 def sliced(run: Run, value: Value, parts: tuple[Any, ...]) -> Value:
+    """`value[a:b:c]`."""
     box = run.box(value)
     if box is not None and box.items is not None and all(p is None or isinstance(p, int) for p in parts):
         if parts and parts[-1] == 0 and len(parts) == 3:

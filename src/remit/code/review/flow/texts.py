@@ -84,6 +84,7 @@ def numeric(value: Value) -> dict[Any, frozenset[str]]:
 
 
 def operation(run: Run, node: ir.Binary, left: Value, right: Value) -> Value:
+    """`left op right`."""
     if node.op in _COMPARING:
         return comparison(run, node, left, right)
     const = constants.binary(node.op, left.const, right.const)

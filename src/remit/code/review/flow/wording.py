@@ -140,6 +140,7 @@ def go_join(run: Run, event: Event) -> Value | None:
 
 
 def sprintf(run: Run, event: Event) -> Value | None:
+    """`fmt.Sprintf(form, ...)`: numbers lose what a text may hold."""
     from remit.code.review.flow.texts import concatenated, numeric
 
     given = list(event.args)

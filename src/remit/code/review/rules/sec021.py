@@ -88,6 +88,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from remit.code.review import ir
 from remit.code.review.flow.events import Event, steps_of
 from remit.code.review.flow.values import Value
 from remit.code.review.values import Hit, Rule, Step
@@ -111,6 +112,11 @@ def watch(event: Event) -> Iterable[Hit]:
     if event.name == "=":
         if _secret_name(event.receiver.qual):
             yield from _said(event, event.args[0], f"becomes {event.receiver.qual}")
+        return
+    if event.name == "math/rand.Read" and isinstance(event.node, ir.Call) and event.node.args:
+        name = ir.last_name(event.node.args[0])
+        if _secret_name(name):
+            yield Hit(event.span, f"predictable random numbers fill {name}, which must not be guessed")
         return
     if event.name.endswith("=") and _secret_name(event.name.rstrip("=").rpartition(".")[2]):
         yield from _said(event, event.args[0], f"becomes {event.name.rstrip('=').rpartition('.')[2]}")
