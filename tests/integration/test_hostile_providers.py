@@ -27,6 +27,7 @@ from remit.core.messages import Message
 from remit.core.model import ModelRequest, Reply, StreamEnd, StreamReset, TextDelta, ThinkingDelta, ToolCallDelta
 from remit.core.usage import Usage
 from remit.errors import ModelError
+from remit.journal.chain import decode_event
 from remit.ports.http import MAX_BODY_BYTES
 from remit.runtime import Runtime
 from remit.testing import FakeClock
@@ -116,6 +117,33 @@ def test_a_call_without_counts_is_not_free(wire: str, stream: bool) -> None:
     answer = head() + whole(family, family.text("x" * 400), usage=None) if stream else head() + raw
     seen = ask(wire, Hostile(answer), stream=stream)
     assert seen.reply is not None and seen.reply.usage == Usage(1, output_tokens=100, estimated=True)
+
+
+def test_what_is_unusual_is_said_once() -> None:
+    """An unknown reason to stop and estimated counts are notes in the journal, once a model."""
+    from remit.core.events import ModelNote
+    from remit.models import unusual
+
+    unusual._said.clear()
+    family = FAMILIES["openai-chat"]
+    raw = head() + whole(family, family.text("hi"), stop="sudden_doubt", usage=None)
+    server = Hostile(raw)
+
+    async def run() -> list[ModelNote]:
+        async with server, Runtime(clock=FakeClock()) as runtime:
+            model = remit.model("openai-chat:odd", base_url=f"http://127.0.0.1:{server.port}/v1", api_key=KEY)
+            notes = []
+            for _ in range(2):
+                async with model.stream("hi") as events:
+                    async for _ in events:
+                        pass
+            for row in runtime.journal.runs(10):
+                notes += [decode_event(e.body) for e in runtime.journal.read(row.run_id)]
+            return [note for note in notes if isinstance(note, ModelNote)]
+
+    notes = asyncio.run(run())
+    assert [(note.kind, note.name) for note in notes] == [("unusual", "openai-chat:odd")] * 2
+    assert "'sudden_doubt'" in notes[0].reason and "estimated" in notes[1].reason
 
 
 @every_wire
