@@ -291,7 +291,7 @@ class Routed(Struct, frozen=True, tag="routed", tag_field="type", omit_defaults=
 class ModelNote(Struct, frozen=True, tag="model_note", tag_field="type", omit_defaults=True):
     """What happened around model calls: nothing that replay depends on.
 
-    kind: fallback | escalated | hedged | breaker | cached | judged | waited | usage | budget
+    kind: fallback | escalated | hedged | breaker | cached | judged | waited | usage | budget | unusual
     """
 
     key: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from remit.core.effects import Failed, Outcome
+from remit.core.effects import Done, Failed, Outcome
 from remit.core.model import ModelRequest, StreamReset
 from remit.errors import InternalError, ModelError
 from remit.gate.door import Gate
@@ -43,6 +43,10 @@ async def ask(gate: Gate, key: str, model: Model, request: ModelRequest, scope: 
     while True:
         outcome = await gate.call_model(f"{key}#{attempt}" if attempt else key, model, request, scope)
         if type(outcome) is not Failed:
+            if type(outcome) is Done and (outcome.value.stop_reason == "other" or outcome.value.usage.estimated):
+                from remit.models.unusual import tell
+
+                tell(key, model.name, outcome, scope)
             return outcome
         if not _again(outcome, attempt):
             from remit.models.known_names import with_names

@@ -147,6 +147,10 @@ class _Call:
             following = order[at + 1] if at + 1 < len(order) else ""
             outcome = await self._of_model(self.candidates[name], following)
             if type(outcome) is Done:
+                if outcome.value.stop_reason == "other" or outcome.value.usage.estimated:
+                    from remit.models.unusual import tell
+
+                    tell(self.key, name, outcome, self.scope)
                 if self._accepted(name, outcome, escalates and at + 1 < len(plan)):
                     return outcome
                 self._note("escalated", following, f"the answer of {name} failed {self.check}")
