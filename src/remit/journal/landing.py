@@ -7,7 +7,7 @@ any other) first *folds* them inside its own transaction: heads, events, one sig
 reads past landed events: a reading connection that meets some has them folded first (it waits for another's
 transaction READER_MS at most: then it reads what the log has).
 
-What a landed row proves: `proof` is an HMAC, under a key derived from the log's signing key, of the log's id, the
+What a landed row proves: `proof` is a keyed BLAKE2b, its key derived from the log's signing key, of the log's id, the
 position and the entry's hash. So who can write to the file, and has no key, can neither add nor change one, nor move
 it; a fold checks each and refuses to sign what is not proven. The public key alone says nothing of them until they are
 folded: that window is FOLD_S of activity, or until the next process opens the file after a crash. A cut of the newest
