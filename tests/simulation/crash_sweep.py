@@ -3,7 +3,7 @@
     python tests/simulation/crash_sweep.py [RUNS] [memory|sqlite|encrypted|postgres] [--first SEED]
 
 Each run is crashed at each of its appends twice: with what was appended before kept, and with what was not flushed
-lost. Prints one line a problem and the counts; ends with 1 when there was a problem.
+lost. Prints a line a run, one a problem, and the counts; ends with 1 when there was a problem.
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ async def sweeps(first: int, runs: int, open_one: Open) -> list[Sweep]:
     """Both kinds of crash for each seed."""
     found = []
     for seed in range(first, first + runs):
-        found += [await sweep(seed, open_one), await sweep(seed, open_one, lost=True)]
+        here = [await sweep(seed, open_one), await sweep(seed, open_one, lost=True)]
+        crashes, problems = sum(each.crashes for each in here), sum(len(each.problems) for each in here)
+        print(f"seed {seed}: {crashes} crashes, {problems} problems", flush=True)
+        found += here
     return found
 
 

@@ -7,7 +7,7 @@ any other) first *folds* them inside its own transaction: heads, events, one sig
 reads past landed events: a reading connection that meets some has them folded first (it waits for another's
 transaction READER_MS at most: then it reads what the log has).
 
-What a landed row proves: `proof` is an HMAC, under a key derived from the log's signing key, of the log's id, the
+What a landed row proves: `proof` is a keyed BLAKE2b, its key derived from the log's signing key, of the log's id, the
 position and the entry's hash. So who can write to the file, and has no key, can neither add nor change one, nor move
 it; a fold checks each and refuses to sign what is not proven. The public key alone says nothing of them until they are
 folded: that window is FOLD_S of activity, or until the next process opens the file after a crash. A cut of the newest
@@ -92,6 +92,8 @@ class Landing:
         self._own: list[Entry] = []
         """what this process landed since the last fold, in order"""
         self._since = 0.0
+        self._most = MOST
+        """rows until a fold is due: no more than a witness file may miss"""
         self._bases: dict[str, int] = {}
         """run -> its seq in `runs`, which its landed events are after"""
         self._stopped = False
@@ -103,7 +105,11 @@ class Landing:
         Raises: apsw errors of a disk that fails, audit_key, disk_failed (no key).
         """
         log, entries = self._log, part.entries
-        if log.size < 0 or log.foreign or self._stopped or len(self._own) >= MOST or not _fits(part):
+        if log.size < 0 or log.foreign or self._stopped or not _fits(part):
+            return False
+        if not self._own:
+            self._most = min(MOST, log.witnesses.room(log.size))
+        if len(self._own) + len(entries) > self._most:
             return False
         run_id = part.run_id
         base = self._bases.get(run_id, part.after)
@@ -128,7 +134,7 @@ class Landing:
         """Seconds until a fold is due; -1 = nothing is landed."""
         if not self._own:
             return -1
-        return 0.0 if len(self._own) >= MOST else max(0.0, self._since + FOLD_S - time.monotonic())
+        return 0.0 if len(self._own) >= self._most else max(0.0, self._since + FOLD_S - time.monotonic())
 
     def fold(self) -> None:
         """Move all that is landed, by whomever, into the log, inside the caller's transaction.

@@ -91,7 +91,7 @@ class SignedLog:
         return -1 if self._frontier is None else self._frontier.size
 
     def prove(self, text: bytes) -> bytes:
-        """Key id and HMAC of a text; see SigningKey."""
+        """Key id and keyed hash of a text; see SigningKey."""
         return self._key.prove(text)
 
     def sign(self, text: bytes) -> bytes:

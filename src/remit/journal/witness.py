@@ -29,6 +29,7 @@ SLOT_BYTES: Final = 512
 MAX_SLOTS: Final = 64
 WITNESS_RECORDS: Final = 100
 WITNESS_S: Final = 1.0
+NO_LIMIT: Final = 1 << 62
 MAX_WITNESS_BYTES: Final = 256 * 1024 * 1024
 
 _END: Final = Packer(">32sQ32s36s")
@@ -74,6 +75,10 @@ class Witnesses:
     def due_s(self) -> float:
         """Seconds until `tick` has something to do; -1 = nothing."""
         return -1 if self._file is None else self._file.due_s()
+
+    def room(self, size: int) -> int:
+        """How many records a log of `size` may get before a witness file needs a checkpoint; without one any number."""
+        return NO_LIMIT if self._file is None else self._file.room(size)
 
     def tick(self) -> None:
         """Write what has waited long enough for its witness."""
@@ -226,6 +231,10 @@ class WitnessFile:
         if checkpoint.size - self._size >= WITNESS_RECORDS or self.due_s() == 0:
             self.flush()
             self._size = checkpoint.size
+
+    def room(self, size: int) -> int:
+        """See Witnesses."""
+        return max(0, WITNESS_RECORDS - (size - self._size))
 
     def due_s(self) -> float:
         """Seconds until the waiting note must be written; -1 = none waits."""

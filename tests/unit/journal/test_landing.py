@@ -438,7 +438,7 @@ def test_a_fold_takes_what_was_given_not_what_lies_in_the_file(tmp_path: Path) -
 
 
 def test_a_proof_needs_the_seed(tmp_path: Path) -> None:
-    """The HMAC's key is not in any public file and differs between keys; the same text gives the same proof."""
+    """The key of proofs is not in any public file and differs between keys; the same text gives the same proof."""
     one, two = SigningKey(str(tmp_path / "one")), SigningKey(str(tmp_path / "two"))
     assert one.prove(b"text") == SigningKey(str(tmp_path / "one")).prove(b"text")
     assert one.prove(b"text")[:4] == one.id
