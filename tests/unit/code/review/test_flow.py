@@ -28,7 +28,7 @@ def bench(name: str) -> Any:
 
 def test_twins_are_told_apart() -> None:
     """On a sample of the labelled twins the score is at least 45 and false positives at most 12 %, per language."""
-    for name in ("review_cases", "review_sinks", "review_shapes", "review_languages", "review_idioms"):
+    for name in ("review_cases", "review_sinks", "review_shapes", "review_languages", "review_idioms", "review_unseen"):
         bench(name)
     step = {"python": 17}
     every = [c for at, c in enumerate(bench("review").cases()) if at % step.get(c.language, 13) == 0]
