@@ -83,7 +83,8 @@ class Session:
         self.scope = copy.copy(caller)
         """the scope that steps are performed under"""
         if definition.remit.unset:
-            self.scope.remit, self.scope.cleared = caller.remit.meet(Remit.allow("tool:*")), None
+            self.scope.remit = caller.remit.meet(Remit.allow("tool:*"))
+        self.scope.cleared = set() if self.scope.remit.timeless else None  # of this run's steps, whose remit stays
         self.recorded = self.scope.recorded = caller.recorded = recorded
         self.resumed = recorded.seq > 0
         self.version = recorded.started.version
