@@ -24,8 +24,11 @@ import remit  # noqa: E402  # the checkout's own package first
 from embedders import Embedder, installed  # noqa: E402
 
 TARGET, TARGET_EMBEDDED = 0.90, 0.95
-FITTED = ("novelty_pairs.txt", "novelty_pairs_fresh.txt", "novelty_pairs_final.txt", "novelty_pairs_kept.txt")
-KEPT = "novelty_pairs_unseen.txt"
+FITTED = (
+    "novelty_pairs.txt", "novelty_pairs_fresh.txt", "novelty_pairs_final.txt", "novelty_pairs_kept.txt",
+    "novelty_pairs_unseen.txt", "novelty_pairs_styles.txt",
+)  # fmt: skip
+KEPT = "novelty_pairs_mixed.txt"
 Pair = tuple[bool, str, str]
 """whether both say the same, earlier, new"""
 

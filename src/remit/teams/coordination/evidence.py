@@ -60,7 +60,7 @@ ENOUGH: Final = 0.3  # likeness of words from which on more of it tells nothing:
 Weights = tuple[float, tuple[float, ...]]
 """bias, and a weight for each sign"""
 BY_WORDS: Final[Weights] = (
-    -0.38, (11.11, -2.03, 1.63, -2.20, -1.61, 2.00, -0.48, -8.14, -3.46, -3.72, -3.22, -5.88, -1.50, -4.40, -4.16),
+    -0.26, (7.92, -1.49, 1.64, -2.86, -1.73, 2.78, -1.13, -7.96, -2.69, -3.53, -2.19, -2.91, -0.26, -4.14, -3.74),
 )  # fmt: skip
 """where the base is the likeness of words. Source: bench/novelty_fit.py"""
 BY_COSINE: Final[Weights] = (
@@ -84,13 +84,16 @@ def signs(earlier: Text, new: Text, base: float, tolerance: float) -> tuple[floa
     both = bool(earlier.numbers) and bool(new.numbers)
     fresh = sum(not any(n.agrees(o, tolerance) for o in earlier.numbers) for n in new.numbers)
     frame, replaced, extra = _frame(earlier.tokens, new.tokens)
+    if not set(old_words) & set(new_words):
+        frame = 0.0  # of small words alone there is no sentence around
+    swapped = exchanged(earlier.tokens, new.tokens)
     return (
         base, conflict, shared(earlier.numbers, new.numbers, tolerance) if both else 0.0, min(fresh, 3) / 3,
-        float(bool(earlier.numbers) != bool(new.numbers)), 0.0 if turned else _order(old_words, new_words),
+        float(bool(earlier.numbers) != bool(new.numbers)), 0.0 if turned or swapped else _order(old_words, new_words),
         float(any(name not in old_words for name in new.names)), frame * replaced, frame * denies, frame * conflict,
         frame * against(polarities(earlier.tokens, new.tokens), polarities(new.tokens, earlier.tokens)),
         frame * direction(earlier.tokens, new.tokens), min(1 - covered, 1 - back), max(0.0, 5 * back - 4) * extra,
-        float(exchanged(earlier.tokens, new.tokens)),
+        float(swapped),
     )  # fmt: skip
 
 
