@@ -2,7 +2,8 @@
 
     embedder = remit.embedder("openai:text-embedding-3-small")
     vectors = await embedder.embed(["one text", "another"])
-    same = remit.novelty(a, b, embed=await embedder.table([a, b]))     # for what takes vectors without waiting
+    table = await embedder.table(parts(a, b))     # of remit.teams.coordination.meanings: what novelty asks for
+    score = remit.novelty(a, b, embed=table)      # takes vectors without waiting
     Policy(models=(...), cache=CacheRules(), embedder=embedder)        # a semantic cache that knows synonyms
 
 A batch is one model call: its own effect, with its cost, limits, retries and line in `remit cost`. Naming an embedder

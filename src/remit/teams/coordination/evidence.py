@@ -13,6 +13,7 @@ about somebody else. So a pair is looked at as a whole, and each sign is a numbe
     facing      both have words of which the other has no form and no near spelling
     extends     the new text has all of the earlier one, and more
     exchanged   two things changed places and all else stayed
+    theme       both begin with the same words and go on with others: of the same subject something else is said
     own_...     what only the new or only the earlier text says is far from the other (meanings.py), with an embedder
 
 The signs are weighed in log-odds. The weights were fitted on labelled pairs (bench/novelty_fit.py); what they reach on
@@ -50,9 +51,10 @@ FREQUENT: Final = frozenset(fold(word) for word in _FREQUENT.split())
 FREQUENT_WEIGHT: Final = 0.45  # of a word that most texts have, beside 1
 NEAR: Final = 0.65  # bigrams shared by two spellings that count as near
 MAX_ALIGNED: Final = 60  # words in both whose order is compared
+OPENING: Final = 4  # words
 SIGNS: Final = (
     "base", "contradicts", "agrees", "new_figures", "one_sided", "order", "names", "frame_replaced", "frame_denied",
-    "frame_contradicts", "frame_against", "frame_direction", "facing", "extends", "exchanged",
+    "frame_contradicts", "frame_against", "frame_direction", "facing", "extends", "exchanged", "theme",
 )  # fmt: skip
 OWN: Final = ("own_new", "own_old")
 """signs that an embedder adds"""
@@ -60,16 +62,17 @@ ENOUGH: Final = 0.3  # likeness of words from which on more of it tells nothing:
 Weights = tuple[float, tuple[float, ...]]
 """bias, and a weight for each sign"""
 BY_WORDS: Final[Weights] = (
-    -0.26, (7.92, -1.49, 1.64, -2.86, -1.73, 2.78, -1.13, -7.96, -2.69, -3.53, -2.19, -2.91, -0.26, -4.14, -3.74),
+    -0.23, (8.52, -1.59, 1.35, -2.82, -1.56, 2.21, -1.12, -5.44, -4.80, -3.57, -2.95, -3.38, -0.16, -4.19, -3.87,
+            -5.43),
 )  # fmt: skip
 """where the base is the likeness of words. Source: bench/novelty_fit.py"""
 BY_COSINE: Final[Weights] = (
-    -2.50, (7.07, -1.70, 1.16, -0.46, -1.23, 2.22, -0.65, -9.19, -3.80, -4.62, -3.81, -7.65, 0.0, -5.82, -5.67),
+    -1.36, (4.99, -1.35, 1.03, -1.60, -1.30, 2.13, -0.98, -5.85, -6.64, -4.44, -3.01, -5.28, 0.0, -5.62, -4.58, -5.94),
 )  # fmt: skip
 """where it is the cosine of embeddings. Source: bench/novelty_fit.py --embed"""
 BY_MEANING: Final[Weights] = (
-    3.53, (4.98, -1.97, 1.17, -1.18, -1.08, 3.05, -1.43, -7.48, -3.16, -4.26, -4.16, -10.09, -0.08, -8.03, -9.76,
-           -2.48, -4.25),
+    2.31, (3.31, -1.23, 0.91, -1.72, -1.06, 2.24, -1.09, -4.39, -5.06, -3.54, -2.71, -5.63, 0.0, -5.20, -6.15, -4.93,
+           -2.42, -1.42),
 )  # fmt: skip
 """the same with what each text says of its own. Source: bench/novelty_fit.py --embed"""
 
@@ -87,13 +90,15 @@ def signs(earlier: Text, new: Text, base: float, tolerance: float) -> tuple[floa
     if not set(old_words) & set(new_words):
         frame = 0.0  # of small words alone there is no sentence around
     swapped = exchanged(earlier.tokens, new.tokens)
+    facing = min(1 - covered, 1 - back)
     return (
         base, conflict, shared(earlier.numbers, new.numbers, tolerance) if both else 0.0, min(fresh, 3) / 3,
         float(bool(earlier.numbers) != bool(new.numbers)), 0.0 if turned or swapped else _order(old_words, new_words),
-        float(any(name not in old_words for name in new.names)), frame * replaced, frame * denies, frame * conflict,
+        float(any(name not in old_words for name in new.names)), frame * replaced, frame * denies * (1 - replaced),
+        frame * conflict,
         frame * against(polarities(earlier.tokens, new.tokens), polarities(new.tokens, earlier.tokens)),
-        frame * direction(earlier.tokens, new.tokens), min(1 - covered, 1 - back), max(0.0, 5 * back - 4) * extra,
-        float(swapped),
+        frame * direction(earlier.tokens, new.tokens), facing, max(0.0, 5 * back - 4) * extra,
+        float(swapped), _opening(earlier.tokens, new.tokens) * min(1.0, 3 * facing),
     )  # fmt: skip
 
 
@@ -172,6 +177,16 @@ def _order(a: Sequence[str], b: Sequence[str]) -> float:
     places = [(i, a.index(word)) for i, word in enumerate(b) if word in a][:MAX_ALIGNED]
     pairs = list(combinations(places, 2))
     return sum(p[1] > q[1] for p, q in pairs) / len(pairs) if pairs else 0.0
+
+
+def _opening(a: Sequence[str], b: Sequence[str]) -> float:
+    """How much of the first OPENING words is the same, 0 to 1."""
+    same = 0
+    for mine, other in zip(a[:OPENING], b[:OPENING], strict=False):
+        if mine != other:
+            break
+        same += 1
+    return same / OPENING
 
 
 def _frame(a: Sequence[str], b: Sequence[str]) -> tuple[float, float, float]:

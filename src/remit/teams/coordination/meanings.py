@@ -91,6 +91,8 @@ def parts(earlier: str, new: str) -> list[str]:
 def rest(text: str, other: str) -> str:
     """The words of a text that another does not have, with the small words beside them; "" = none."""
     words = _TOKEN.findall(text.replace("\u2019", "'"))[:MAX_TOKENS]
+    if not words:
+        return ""
     known = {_key(word) for word in _TOKEN.findall(other.replace("\u2019", "'"))[:MAX_TOKENS]}
     small = [word.lower() in COMMON for word in words]
     own = [not few and _key(word) not in known for few, word in zip(small, words, strict=True)]

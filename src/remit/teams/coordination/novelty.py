@@ -84,8 +84,10 @@ def novelty(a: str, b: str, *, embed: Embed | None = None, tolerance: float = TO
             .table`) may know these, or `a` and `b` alone.
         tolerance: how far numbers may be apart, as a share of the larger.
 
-    Raises: value_invalid when what the embedder makes is no row of vectors.
+    Raises: value_invalid when `a` or `b` is no text, or what the embedder makes is no row of vectors.
     """
+    _check(a, "a")
+    _check(b, "b")
     return 1.0 - similarity(a, b, embed=embed, tolerance=tolerance)
 
 
@@ -110,7 +112,7 @@ class NoveltyTracker:
         self._names: dict[str, str] = {}
 
     def add(self, agent: str, text: str) -> Novelty:
-        """Judge an answer against those before it, and keep it; raises value_invalid after 1,000."""
+        """Judge an answer against those before it, and keep it; raises value_invalid after 1,000, or for no text."""
         if len(self._answers) >= MAX_ANSWERS:
             raise Invalid("value_invalid", f"more than {MAX_ANSWERS} answers")
         found = self.judge(text)
@@ -122,6 +124,7 @@ class NoveltyTracker:
 
     def judge(self, text: str) -> Novelty:
         """The same without keeping it."""
+        _check(text, "text")
         here, mine = _Answer("", text, Text(text), self._vector(text)), topics(text)
         rarity = rarities([*(each.read for each in self._answers), here.read])
         most = max(self._ratings(here, rarity), key=lambda pair: pair[1], default=None)
@@ -174,6 +177,14 @@ class NoveltyTracker:
         if missing:
             found.append(f"Only one answer speaks of: {', '.join(missing[:5])}.")
         return tuple(found)
+
+
+def _check(text: object, name: str) -> None:
+    if not isinstance(text, str):
+        raise Invalid(
+            "value_invalid", f"{name} is {type(text).__name__}, no text",
+            hint="Give both answers as str, of a number str(number).",
+        )  # fmt: skip
 
 
 def topics(text: str) -> dict[str, str]:

@@ -108,6 +108,14 @@ def test_long_texts_are_bounded() -> None:
     assert len(rest(long, "").split()) <= 400
 
 
+def test_a_text_without_words() -> None:
+    """It has no words of its own; all beside it is new, and it is itself hardly new."""
+    assert rest("", A) == rest("?!", A) == ""
+    for nothing in ("", "?!"):
+        assert remit.novelty(nothing, A, embed=Words()) > 0.5
+        assert 0 <= remit.novelty(A, nothing, embed=Words()) < 0.5
+
+
 def test_the_tracker_judges_with_parts() -> None:
     """With an embedder the answers nearest by their vectors are compared part by part, as novelty does."""
     embed = Words()

@@ -70,6 +70,24 @@ def test_the_labelled_sets() -> None:
         assert won / 10_000 > least, name
 
 
+@pytest.mark.parametrize(("a", "b"), [(1, None), ("a", None), (b"a", "a"), (["a"], "a"), ("a", 2.5)])
+def test_what_is_no_text_is_refused(a: object, b: object) -> None:
+    """Before anything is compared, with what to give instead."""
+    with pytest.raises(Invalid, match="no text") as caught:
+        remit.novelty(a, b)  # type: ignore[arg-type]
+    assert caught.value.code == "value_invalid"
+    assert "str" in caught.value.hint
+    with pytest.raises(Invalid, match="text is NoneType"):
+        NoveltyTracker().add("ada", None)  # type: ignore[arg-type]
+
+
+def test_the_same_beginning_tells_nothing_where_nothing_else_follows() -> None:
+    """Of two texts that begin alike, the one that goes on with other words says something else."""
+    earlier = "The old harbour of the town is closed."
+    assert remit.novelty(earlier, "The old harbour of the town is shut.") < 0.3
+    assert remit.novelty(earlier, "The old harbour of the town smells of herring and tar.") > 0.7
+
+
 def test_units_count() -> None:
     """Values are in the base unit of their dimension; a year is a year."""
     assert [(q.value, q.unit) for q in quantities("2 hours, 120 min, 50%, in 2024")] == [
