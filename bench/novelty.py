@@ -1,9 +1,10 @@
 """How well novelty tells new answers from repeated ones: `python bench/novelty.py`. Prints AUCs.
 
 A line of novelty_pairs.txt is a claim, the same claim in other words, and another claim of the same topic: two pairs.
-A line of the other sets is `domain|label|earlier|new`, where `=` says nothing new and `+` does. The weights were
-fitted on novelty.FITTED (bench/novelty_fit.py); novelty_pairs_unseen.txt was written before any figure of it was known,
-and is looked at for its figure alone.
+A line of the other sets is `domain or style|label|earlier|new`, where `=` says nothing new and `+` does. The weights were
+fitted on novelty.FITTED (bench/novelty_fit.py); the sets of novelty.KEPT were written before any figure of them was
+known, and are looked at for their figure alone: novelty_pairs_mixed.txt twice (what the first look led to was found on
+the fitted sets), novelty_pairs_second.txt after the last change.
 
 AUC = how often a pair that says the same is less new than one that does not. Targets: .90, .95 with embeddings (of the
 wheels that bench/embedders.py finds).
@@ -28,7 +29,7 @@ FITTED = (
     "novelty_pairs.txt", "novelty_pairs_fresh.txt", "novelty_pairs_final.txt", "novelty_pairs_kept.txt",
     "novelty_pairs_unseen.txt", "novelty_pairs_styles.txt",
 )  # fmt: skip
-KEPT = "novelty_pairs_mixed.txt"
+KEPT = ("novelty_pairs_mixed.txt", "novelty_pairs_second.txt")
 Pair = tuple[bool, str, str]
 """whether both say the same, earlier, new"""
 
@@ -53,21 +54,27 @@ def figure(pairs: list[Pair], novelty: Callable[[str, str], float]) -> float:
 
 
 def main() -> int:
-    """Print the figures; 1 when the set that is kept apart is below a target."""
-    sets = {"fitted on": [pair for name in FITTED for pair in pairs_of(name)], "kept apart": pairs_of(KEPT)}
-    missed = False
+    """Print the figures; 1 when the sets that are kept apart are below a target."""
+    sets = {"fitted on": FITTED, **{f"kept apart, {name}": (name,) for name in KEPT}, "kept apart, all": KEPT}
+    reached: dict[str, float] = {}
     embedders: dict[str, Embedder | None] = {"without embeddings": None, **installed()}
     for name, embed in embedders.items():
         target = TARGET if embed is None else TARGET_EMBEDDED
-        for title, pairs in sets.items():
+        for title, files in sets.items():
+            pairs = [pair for file in files for pair in pairs_of(file)]
             started = time.process_time()
-            value = figure(pairs, lambda a, b, embed=embed: remit.novelty(a, b, embed=embed))
+            reached[name] = figure(pairs, lambda a, b, embed=embed: remit.novelty(a, b, embed=embed))
             cost_ms = (time.process_time() - started) / len(pairs) * 1e3
-            print(f"{title}: {len(pairs)} pairs, AUC {value:.3f} {name} (target {target}), {cost_ms:.2f} ms CPU a pair")
-        missed = missed or (embed is None and value < target)
-    if len(embedders) == 1:
+            print(
+                f"{title}: {len(pairs)} pairs, AUC {reached[name]:.3f} {name} (target {target}), {cost_ms:.2f} ms CPU a pair"
+            )
+    without = reached.pop("without embeddings")
+    if not reached:
         print("with embeddings: not measured, none of the wheels of bench/embedders.py is installed")
-    return missed
+        return without < TARGET
+    best = max(reached, key=lambda name: reached[name])
+    print(f"best embedder on what was kept apart: {best}, AUC {reached[best]:.3f}")
+    return without < TARGET or reached[best] < TARGET_EMBEDDED
 
 
 if __name__ == "__main__":
