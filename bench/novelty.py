@@ -1,7 +1,7 @@
 """How well novelty tells new answers from repeated ones: `python bench/novelty.py`. Prints AUCs.
 
 A line of novelty_pairs.txt is a claim, the same claim in other words, and another claim of the same topic: two pairs.
-A line of the other sets is `domain or style|label|earlier|new`, where `=` says nothing new and `+` does. The weights were
+A line of the other sets is `domain|label|earlier|new`, where `=` says nothing new and `+` does. The weights were
 fitted on novelty.FITTED (bench/novelty_fit.py); the sets of novelty.KEPT were written before any figure of them was
 known, and are looked at for their figure alone: novelty_pairs_mixed.txt twice (what the first look led to was found on
 the fitted sets), novelty_pairs_second.txt after the last change.
@@ -65,9 +65,8 @@ def main() -> int:
             started = time.process_time()
             reached[name] = figure(pairs, lambda a, b, embed=embed: remit.novelty(a, b, embed=embed))
             cost_ms = (time.process_time() - started) / len(pairs) * 1e3
-            print(
-                f"{title}: {len(pairs)} pairs, AUC {reached[name]:.3f} {name} (target {target}), {cost_ms:.2f} ms CPU a pair"
-            )
+            value = f"AUC {reached[name]:.3f} {name} (target {target})"
+            print(f"{title}: {len(pairs)} pairs, {value}, {cost_ms:.2f} ms CPU a pair")
     without = reached.pop("without embeddings")
     if not reached:
         print("with embeddings: not measured, none of the wheels of bench/embedders.py is installed")
