@@ -4,7 +4,7 @@ Learns from the sets of novelty.FITTED, from these texts with small changes that
 different subjects; never from the set that is kept apart. With `--embed` one set of weights is learned from all
 embedders that bench/embedders.py finds, each pair once for each, so that it holds for others too. Prints the AUC of
 ten-fold cross-validation, in which all pairs of a text are in the same fold. The sum is then stretched and shifted
-(which changes no AUC) so that it is a likelihood where easy pairs are as frequent as written ones. Needs numpy.
+(which changes no AUC) so that it is a likelihood for the easy pairs, which everybody agrees on. Needs numpy.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def learn(rows: list[Row], embeds: dict[str, Embed | None], *, whole: bool) -> N
         start = end
     x, label = np.vstack(list(tables.values())), np.tile(y, len(tables))
     weights, bias = fit(x, label, names, np.tile(share, len(tables)))
-    slope, shift = fit((x @ weights + bias)[:, None], label, ("base",), np.ones(len(x)))
+    easy = np.tile(np.arange(len(rows)) >= written, len(tables))
+    slope, shift = fit((x[easy] @ weights + bias)[:, None], label[easy], ("base",), np.ones(easy.sum()))
     weights, bias = slope[0] * weights, slope[0] * bias + shift
     print(", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, weights, strict=True)))
     print(f"    {bias:.2f}, ({', '.join(f'{weight:.2f}' for weight in weights)}),")

@@ -60,14 +60,28 @@ def test_words_alone_do_not_decide(earlier: str, same: str, other: str) -> None:
 
 def test_the_labelled_sets() -> None:
     """The figures that bench/novelty.py prints, a little lower: what they reach cannot be lost unseen."""
-    sets = {"novelty_pairs_fresh.txt": 0.9, "novelty_pairs_final.txt": 0.94, "novelty_pairs_kept.txt": 0.83}
+    sets = {"fresh": 0.94, "final": 0.96, "kept": 0.9, "styles": 0.87, "mixed": 0.86, "second": 0.87}
     for name, least in sets.items():
-        rows = [line.split("|") for line in (ROOT / "bench" / name).read_text().splitlines()]
+        lines = (ROOT / "bench" / f"novelty_pairs_{name}.txt").read_text().splitlines()
+        rows = [line.split("|") for line in lines]
         scores = [(label, remit.novelty(earlier, new)) for _, label, earlier, new in rows]
         same, new = ([s for label, s in scores if label == each] for each in "=+")
-        assert (len(same), len(new)) == (100, 100)
+        assert len(same) == len(new) >= 50
         won = sum((a < b) + (a == b) / 2 for a in same for b in new)
-        assert won / 10_000 > least, name
+        assert won / len(same) / len(new) > least, name
+
+
+def test_another_subject_is_new() -> None:
+    """Texts that have nothing in common are more likely to be new than not."""
+    texts = (
+        "The train to Oslo was late.",
+        "Whales sing across oceans.",
+        "Bread is baked at dawn.",
+        "Use a queue here.",
+    )
+    for a in texts:
+        for b in texts:
+            assert a == b or remit.novelty(a, b) > 0.5
 
 
 @pytest.mark.parametrize(("a", "b"), [(1, None), ("a", None), (b"a", "a"), (["a"], "a"), ("a", 2.5)])
