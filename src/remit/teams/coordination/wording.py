@@ -22,6 +22,7 @@ _RULES: Final = tuple(
         (r"\bno longer\b|\bnot any (?:more|longer)\b|\bnot at all\b|\bby no means\b|\bin no way\b", "not"),
         (r"\b(?:free (?:of|from)|devoid of|in the absence of|(?:lack|lacks|lacked|lacking)(?: of)?)\b", "no"),
         (r"\b(?:fail|fails|failed|refuse|refuses|refused|unable|unwilling|decline|declines|declined) to\b", "not"),
+        (r"\b(?:impossible|forbidden|prohibited|illegal|unlawful)(?: for \w+(?: \w+)?)? to\b", "not"),
         (r"\b(?:stop|stops|stopped|cease|ceases|ceased|quit|quits) (?=\w{2,}ing\b)", "not "),
         (r"\bneither\b", "not"),
         (r"\bnor\b", "or"),

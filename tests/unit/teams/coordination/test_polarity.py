@@ -57,6 +57,7 @@ def test_phrases_that_deny() -> None:
     assert plain_wording("It isn\u2019t free of errors, it failed to start, nobody but Ann can't.") == (
         "It is not no errors, it not start, only Ann can not."
     )
+    assert plain_wording("It is illegal for a minor to drive.") == "It is not drive."
 
 
 @pytest.mark.parametrize(
