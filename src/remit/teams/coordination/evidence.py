@@ -67,13 +67,13 @@ BY_WORDS: Final[Weights] = (
 )  # fmt: skip
 """where the base is the likeness of words. Source: bench/novelty_fit.py"""
 BY_COSINE: Final[Weights] = (
-    -2.63, (5.73, -1.24, 1.14, -1.94, -1.37, 2.34, -1.19, -6.60, -7.23, -5.27, -3.28, -5.28, 0.0, -6.43, -5.65,
-            -6.83),
+    -3.32, (6.97, -0.75, 1.00, -1.88, -1.27, 2.40, -1.29, -7.04, -7.56, -6.19, -3.36, -4.95, 0.0, -7.34, -6.59,
+            -7.29),
 )  # fmt: skip
 """where it is the cosine of embeddings. Source: bench/novelty_fit.py --embed"""
 BY_MEANING: Final[Weights] = (
-    1.22, (2.69, -0.86, 0.74, -1.49, -0.81, 1.82, -0.93, -3.50, -3.92, -3.05, -2.15, -4.27, 0.0, -4.42, -5.46, -4.14,
-           -2.03, -1.31),
+    0.93, (3.07, -0.55, 0.62, -1.42, -0.69, 1.78, -0.92, -3.41, -3.68, -3.25, -2.04, -3.87, 0.0, -4.75, -5.67, -4.11,
+           -1.82, -1.44),
 )  # fmt: skip
 """the same with what each text says of its own. Source: bench/novelty_fit.py --embed"""
 
