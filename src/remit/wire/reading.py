@@ -7,7 +7,8 @@ A missing field and `null` are the same thing: the empty value.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +24,8 @@ MAX_DEPTH: Final = 100  # nesting of JSON; real replies stay below 20
 MAX_COUNT: Final = 10**15  # tokens; more is a lie and would not fit an int64 sum
 EMPTY: Final[dict[str, Any]] = {}
 NO_ITEMS: Final[list[Any]] = []
+
+_Shape = TypeVar("_Shape")
 
 _DECODE = msgspec.json.Decoder().decode
 _ENCODE = msgspec.json.Encoder().encode
@@ -93,6 +96,21 @@ def is_plain_json(body: bytes) -> bool:
         except UnicodeDecodeError:
             return False
     return brackets(body) <= MAX_DEPTH
+
+
+def plain_reader(shape: type[_Shape]) -> Callable[[bytes], _Shape | None]:
+    """A typed decoder for bodies of one shape; what does not fit, or is no plain JSON, is None."""
+    decode = msgspec.json.Decoder(shape).decode
+
+    def read(body: bytes) -> _Shape | None:
+        if not is_plain_json(body):
+            return None
+        try:
+            return decode(body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return None
+
+    return read
 
 
 def _too_deep(value: Any) -> bool:

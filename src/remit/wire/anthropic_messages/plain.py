@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from remit.core.messages import Part, Text, ToolCall
 from remit.core.model import Reply
 from remit.core.usage import Usage
 from remit.wire.anthropic_messages.decode import STOPS
-from remit.wire.reading import Count, is_plain_json
+from remit.wire.reading import Count, plain_reader
 
 
 class _Text(Struct, gc=False, tag_field="type", tag="text"):
@@ -63,16 +62,13 @@ class _Message(Struct, gc=False):
     type: Literal["message"] = "message"
 
 
-_decode: Final = msgspec.json.Decoder(_Message).decode
+_read: Final = plain_reader(_Message)
 
 
 def decode_plain(body: bytes) -> Reply | None:
     """The reply of a whole body when it has the plain shape; None = read it the long way."""
-    if not is_plain_json(body):
-        return None
-    try:
-        read = _decode(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    read = _read(body)
+    if read is None:
         return None
     parts: list[Part] = []
     called = False

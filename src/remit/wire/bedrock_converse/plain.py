@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from remit.core.messages import Part, Text, ToolCall
 from remit.core.model import Reply
 from remit.core.usage import Usage
 from remit.wire.bedrock_converse.decode import STOPS
-from remit.wire.reading import Count, is_plain_json
+from remit.wire.reading import Count, plain_reader
 
 
 class _Use(Struct, gc=False, forbid_unknown_fields=True):
@@ -56,16 +55,13 @@ class _Response(Struct, gc=False, rename="camel"):
     type: None = None
 
 
-_decode: Final = msgspec.json.Decoder(_Response).decode
+_read: Final = plain_reader(_Response)
 
 
 def decode_plain(body: bytes) -> Reply | None:
     """The reply of a whole body when it has the plain shape; None = read it the long way."""
-    if not is_plain_json(body):
-        return None
-    try:
-        read = _decode(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    read = _read(body)
+    if read is None:
         return None
     parts: list[Part] = []
     called = False

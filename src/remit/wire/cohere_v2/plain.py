@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from remit.core.messages import Text
 from remit.core.model import Reply
 from remit.core.usage import Usage
 from remit.wire.cohere_v2.decode import STOPS
-from remit.wire.reading import Count, is_plain_json
+from remit.wire.reading import Count, plain_reader
 
 
 class _Text(Struct, gc=False):
@@ -54,16 +53,13 @@ class _Response(Struct, gc=False):
     type: None = None
 
 
-_decode: Final = msgspec.json.Decoder(_Response).decode
+_read: Final = plain_reader(_Response)
 
 
 def decode_plain(body: bytes) -> Reply | None:
     """The reply of a whole body when it has the plain shape; None = read it the long way."""
-    if not is_plain_json(body):
-        return None
-    try:
-        read = _decode(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    read = _read(body)
+    if read is None:
         return None
     parts = tuple([Text(chunk.text) for chunk in read.message.content])
     stop = STOPS.get((read.finish_reason or "").upper(), "other")

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from remit.core.messages import Text
 from remit.core.model import Reply
 from remit.core.usage import Usage
 from remit.wire.gemini.decode import STOPS
-from remit.wire.reading import Count, Nought, is_plain_json
+from remit.wire.reading import Count, Nought, plain_reader
 
 
 class _Part(Struct, gc=False, forbid_unknown_fields=True):
@@ -61,16 +60,13 @@ class _Response(Struct, gc=False, rename="camel"):
     type: None = None
 
 
-_decode: Final = msgspec.json.Decoder(_Response).decode
+_read: Final = plain_reader(_Response)
 
 
 def decode_plain(body: bytes) -> Reply | None:
     """The reply of a whole body when it has the plain shape; None = read it the long way."""
-    if not is_plain_json(body):
-        return None
-    try:
-        read = _decode(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    read = _read(body)
+    if read is None:
         return None
     candidate, counts = read.candidates[0], read.usage_metadata
     thoughts = counts.thoughts_token_count

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec import Struct
 
 from remit.core.model import Reply
 from remit.core.usage import Usage
 from remit.wire.openai_responses.decode import reply_of_items
-from remit.wire.reading import Count, Nought, is_plain_json
+from remit.wire.reading import Count, Nought, plain_reader
 
 
 class _Given(Struct, gc=False):
@@ -49,16 +48,13 @@ class _Response(Struct, gc=False):
     type: None = None
 
 
-_decode: Final = msgspec.json.Decoder(_Response).decode
+_read: Final = plain_reader(_Response)
 
 
 def decode_plain(body: bytes) -> Reply | None:
     """The reply of a whole body when it has the plain shape; None = read it the long way."""
-    if not is_plain_json(body):
-        return None
-    try:
-        read = _decode(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    read = _read(body)
+    if read is None:
         return None
     given, made, counts = read.usage.input_tokens_details, read.usage.output_tokens_details, read.usage
     cached = 0 if given is None else given.cached_tokens
